@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, update
 
-from dbproc.core.places import ROOT
-from dbproc.core.states import ReplicaState
+from dbproc.core.places import ROOT, Link
+from dbproc.core.states import ReplicaState, StageState
 from dbproc.core.transfers import OPEN, Order, Task, Transfer, TransferState
 from dbproc.database import links, schema, transfers
 from dbproc.database._queries import FILE, batches, is_newest
@@ -150,7 +150,7 @@ def _all_parts(connection: Connection, file_id: int) -> set[str]:
 def set_offloaded(connection: Connection, file_ids: Sequence[int]) -> None:
     """Record that the bytes of files are in stores alone from now on."""
     for some in batches(file_ids):
-        values = {"offloaded_time": dt.datetime.now(dt.UTC), "stat": None}
+        values = {"offloaded_time": dt.datetime.now(dt.UTC), "exists_on_disk": True, "stat": None}
         connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
     links.outdate(connection)
 
@@ -175,6 +175,14 @@ def outdate_copies(connection: Connection, file_id: int) -> None:
     is_other = (_COPY.c.file_id == file_id, func.coalesce(is_of_part, "") != _COPY.c.shasum)
     values = {"state": ReplicaState.CORRUPT, "reason": "it has the bytes that the file had before"}
     connection.execute(update(_COPY).where(*is_other).values(**values))
+
+
+def links_in_areas(connection: Connection, file_id: int) -> list[str]:
+    """What in users' areas are links to a file, by their paths there."""
+    request, placed = schema.stage.c, schema.stagefile.c
+    statement = select(placed.target_path).join(schema.stage, request.stage_id == placed.stage_id)
+    is_link = (request.link == Link.SYMLINK, placed.state == StageState.PLACED)
+    return list(connection.scalars(statement.where(placed.file_id == file_id, *is_link)))
 
 
 def give_up_recalls(connection: Connection, file_ids: Sequence[int], reason: str) -> None:

@@ -5,24 +5,18 @@ Other jobs go on meanwhile. What cannot come now is left to a later run: an outa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 
-from dbproc.core.copies import counting
-from dbproc.core.errors import PlacementError, StorageError
 from dbproc.core.events import Event, Report
-from dbproc.core.model import KnownFile, Mission, Slot, Task
+from dbproc.core.model import Mission, Slot, Task
 from dbproc.core.reasons import some_names
 from dbproc.core.states import Standing
 from dbproc.core.text import size_words
-from dbproc.database import directories, files, replication
-from dbproc.database import moves as placements
+from dbproc.database import files
 from dbproc.database.store import Store
-from dbproc.run.inputs import spoilt
 from dbproc.run.mover import Mover
 from dbproc.run.recall import RULE, Recall, foreseen
-from dbproc.run.withdrawal import moved
-from dbproc.storage.aside import move_aside, path_of
+from dbproc.run.spoilt import leave_to_stores
 
 
 class Parked:
@@ -150,33 +144,5 @@ class Parked:
             rows = files.files_numbered(connection, sorted(file_ids))
         away = {row.file_id for row in rows if row.standing is Standing.OFFLOADED}
         here = [row.file_id for row in rows if row.standing is Standing.IN_PLACE]
-        away |= self._left_to_stores(spoilt(self._store, self._mission, here))
+        away |= leave_to_stores(self._store, self._mission, here, self._report)
         return away - self._recall.hopeless.keys()
-
-    def _left_to_stores(self, file_ids: Sequence[int]) -> set[int]:
-        """Of files whose bytes here are gone or others: those that count as offloaded from now on."""
-        if not file_ids:
-            return set()
-        names = [store.name for store in counting(self._mission.stores)]
-        with self._store.begin() as connection:
-            good = replication.kept_elsewhere(connection, file_ids, names)
-            known = files.known_by_number(connection, sorted(good))
-            if directories.away(connection, self._mission, known) is not None:
-                return set()  # its disk may not be mounted
-        return {file.file_id for file in known if self._leave_to_stores(file)}
-
-    def _leave_to_stores(self, file: KnownFile) -> bool:
-        """Move what is in the place of a file aside, and have it count as offloaded."""
-        move = move_aside(self._mission, file)
-        wanted = [] if move is None else [move]
-        try:
-            with moved(self._store, wanted), self._store.begin() as connection:
-                replication.set_offloaded(connection, [file.file_id])
-                placements.withdraw(connection, wanted)
-        except (PlacementError, StorageError) as error:
-            self._report.add(Event.PROBLEM, file.filename, f"its place is not free for a good copy: {error}")
-            return False
-        where = "is gone from disk" if move is None else f"had other bytes, which are now {move.target}"
-        place = os.path.dirname(path_of(self._mission, file))
-        self._report.add(Event.NOTE, file.filename, f"{where}; it comes back to {place} from a store")
-        return True
