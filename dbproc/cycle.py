@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
@@ -178,8 +178,9 @@ class _Run:
             if not no_inspector:
                 self._ingest(settled)
         self._notice_lost()
-        if self._options.process:
-            self._process(no_inspector)
+        with self._copying():
+            if self._options.process:
+                self._process(no_inspector)
         self._stage()
 
     def work_off(self, request: Request) -> None:
@@ -199,10 +200,18 @@ class _Run:
         tell_undue(self._report, definition, decisions)
         with self._store.begin() as connection:
             links.outdate(connection)
-        with Inspection(definition) as inspection:
+        with self._copying(), Inspection(definition) as inspection:
             if not self._unconfirmed(inspection, frozenset({process})):
                 self._execute(definition, OnDemand(definition, decisions), inspection)
         self._put_links_right(None)
+
+    def _copying(self) -> AbstractContextManager[object]:
+        """Copies of files go into stores meanwhile, as the mission wants."""
+        if not self._definition.mission.replicates:
+            return nullcontext()
+        from dbproc.run.copying import Copying
+
+        return Copying(self._store, self._definition, self._run_id, self._report)
 
     def recover(self, *, was_killed: bool) -> None:
         """Put right what a dead run left; `was_killed`: it held the lock."""

@@ -71,6 +71,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
         "retry": ("retry", "Have the next run try again what failed or was given up."),
         "dismiss": ("dismiss", "Say of failures that nobody will mend them."),
+        "offload": ("offload", "Free local disk of files that stores keep."),
+        "recall": ("recall", "Bring files back from stores."),
         "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
         "restore": ("restore", "Undo what was last done to files."),
         "replace": ("replace", "Give a file other bytes under its name."),

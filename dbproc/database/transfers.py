@@ -69,6 +69,11 @@ def of_file(connection: Connection, file_id: int) -> list[Transfer]:
     return _select(connection, _T.c.file_id == file_id)
 
 
+def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Transfer]:
+    """The transfers of some files of the catalogue."""
+    return [each for some in batches(file_ids) for each in _select(connection, _T.c.file_id.in_(some))]
+
+
 def due(
     connection: Connection, rule: str, now: dt.datetime, limit: int, after: int = 0, away: Collection[str] = ()
 ) -> list[Transfer]:
