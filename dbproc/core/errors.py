@@ -165,7 +165,12 @@ class ForeignFileError(PlacementError):
 
 
 class TransferError(DbprocError):
-    """A place or a file in it is not as a transfer needs it; the message has the peer's own words, and no secret."""
+    """A place or a file in it is not as a transfer needs it; the message has the peer's own words, and no secret.
+
+    `of_target`: it is of where the file goes, not of where it comes from.
+    """
+
+    of_target = False
 
 
 class TemporaryError(TransferError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from dbproc.core import bounds
+from dbproc.core import bounds, rucio
 from dbproc.core.durations import SECONDS
 from dbproc.core.json_tables import tables_codec
 from dbproc.core.keys import DATE, DURATION, FLAG, NUMBER, TEXT, WHOLE, WORDS, Codec, key, option
@@ -220,6 +220,25 @@ class StoreSpec(PlaceSpec):
     preference: int = option(100, key(WHOLE, check=bounds.COUNT))
     layout: Layout = option(Layout.MISSION, key(TEXT, choices=Layout))
     scope: str = option("", key(TEXT, check=bounds.NAME))
+
+    def path_of(self, directory: str, name: str) -> str:
+        """Where a file lies in the store.
+
+        Parameters
+        ----------
+        directory
+            Of its product, as below the root.
+        name
+            The file's, or the path of a member of its companion directory: ``x.idx``, ``x/0000.bin``.
+
+        Raises
+        ------
+        PermanentError
+            Its layout has no place for such a name.
+        """
+        if self.layout is Layout.RUCIO:
+            return rucio.path(self.scope, name)
+        return f"{directory}/{name}" if directory not in ("", ".") else name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -46,7 +47,7 @@ class Task(StrEnum):
 _S = TransferState
 FOLLOWING: Mapping[TransferState, frozenset[TransferState]] = {
     _S.WAITING: frozenset({_S.MOVING, _S.FAILED, _S.CANCELLED}),
-    _S.MOVING: frozenset({_S.WAITING, _S.CHECKING, _S.FAILED, _S.CANCELLED}),
+    _S.MOVING: frozenset({_S.WAITING, _S.CHECKING, _S.VERIFIED, _S.UNVERIFIED, _S.FAILED, _S.CANCELLED}),
     _S.CHECKING: frozenset({_S.WAITING, _S.VERIFIED, _S.UNVERIFIED, _S.FAILED, _S.CANCELLED}),
     _S.VERIFIED: frozenset(),
     _S.UNVERIFIED: frozenset(),
@@ -63,6 +64,65 @@ def before(state: TransferState) -> frozenset[TransferState]:
 
 OPEN = (_S.WAITING, _S.MOVING, _S.CHECKING)
 """The states of transfers that are not at an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A path in a place: ``root``, ``incoming``, ``source NAME``, ``store NAME`` or ``area NAME``; and its URL for
+    people, without a secret."""
+
+    place: str
+    path: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is asked for: one file from one spot to another.
+
+    `expected` are digests that it must have, `expected_of` who told them; `size` in bytes, where known. `file_id`: the
+    file of the catalogue that it is of.
+    """
+
+    task: Task
+    rule: str
+    origin: Spot
+    target: Spot
+    user: str
+    size: int | None = None
+    expected: tuple[str, ...] = ()
+    expected_of: str = ""
+    file_id: int | None = None
+
+    @property
+    def filename(self) -> str:
+        """The name of the file at its origin, without directories."""
+        return self.origin.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A transfer as its row tells it; times are aware UTC, sizes bytes."""
+
+    transfer_id: int
+    order: Order
+    filename: str
+    asked: dt.datetime
+    state: TransferState
+    since: dt.datetime
+    reason: str = ""
+    next_try: dt.datetime | None = None
+    tries: int = 0
+    mismatches: int = 0
+    durable: int = 0
+    moved: int = 0
+    bytes_per_second: float | None = None
+    token: str = ""
+    facts: str = "{}"  #: JSON: the origin's file as it was when the moving began
+    digest: str = ""
+    placed: str = ""
+    started: dt.datetime | None = None
+    ended: dt.datetime | None = None
 
 
 def expected_end(

@@ -297,6 +297,19 @@ def set_existing(
         connection.execute(update(FILE).where(*unknown).values(file_size=size))
 
 
+def came_back(connection: Connection, file_id: int, size: int, digest: str) -> None:
+    """Record that a file is in its place again, with what is learned of it where its digest was not known."""
+    connection.execute(
+        update(FILE)
+        .where(FILE.c.file_id == file_id, FILE.c.shasum.endswith(":unknown"))
+        .values(shasum=digest, file_size=size)
+    )
+    connection.execute(
+        update(FILE).where(FILE.c.file_id == file_id).values(exists_on_disk=True, offloaded_time=None, stat=None)
+    )
+    links.outdate(connection)
+
+
 def came_again(connection: Connection, times: Mapping[int, dt.datetime], *, products: Collection[int]) -> None:
     """Record when files of some products came into incoming again, with the same bytes."""
     for file_id, time in times.items():

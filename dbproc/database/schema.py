@@ -815,11 +815,11 @@ transfer = Table(
 """One file on its way from one place to another. ``file_id``: what it became, or is of. ``rule``: what asked for it
 (``source NAME``, ``replicate``, ``stage NUMBER``, ``recall``, ``heal``); ``user`` who did. Places are ``root``,
 ``incoming``, ``source NAME``, ``store NAME`` or ``area NAME``, paths relative to them; the URLs are for people, and
-hold no secret. ``expected`` is a JSON list of digests that ``expected_of`` told; ``origin_facts`` JSON: size, time, ETag,
-version of the origin's file when the moving began. ``reason`` says why it waits, failed, or is not verified;
+hold no secret. ``expected`` is a JSON list of digests that ``expected_of`` told; ``origin_facts`` JSON: size, time,
+ETag, version of the origin's file when the moving began. ``reason`` says why it waits, failed, or is not verified;
 ``next_try`` until when it waits. ``durable_bytes`` are those that outlive a crash, ``moved_bytes`` all that were read
-of the origin, those of earlier tries included. ``token``: what the target needs to go on. ``shasum``: of the bytes
-that came. ``placed``: what the system said of the file as it was published."""
+of the origin, in earlier tries, too. ``token``: what the target needs to go on. ``shasum``: of the bytes that came.
+``placed``: what the system said of the file as it was published."""
 
 replica = Table(
     "replica",

@@ -1,86 +1,73 @@
-"""A place that is told what it lists: for names that no filesystem has, and for failures."""
+"""Places that do not do as they should, made of directories: they cut, change, lie, refuse."""
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from dbproc.core.errors import GoneError, TransferError
-from dbproc.storage.stores.base import Entry, Reader, Upload
+from dbproc.core.errors import TemporaryError
+from dbproc.storage.stores.base import Entry, Reader
+from dbproc.storage.stores.local import LocalPlace
 
 
-class ToldPlace:
-    """Lists what it is told, directory by directory; notes in `asked` what it was asked for.
+class Told:
+    """A place whose files are told with other facts: its entries go through `change`."""
 
-    `texts`: by path what stands in files. `faults`: by path of a file or directory, what goes wrong with it.
-    """
+    host = "elsewhere"
 
-    url = "told://"
-    host = "told"
-
-    def __init__(
-        self,
-        listings: Mapping[str, Sequence[Entry]],
-        texts: Mapping[str, str] | None = None,
-        faults: Mapping[str, TransferError] | None = None,
-    ) -> None:
-        self._listings = listings
-        self._texts = texts or {}
-        self._faults = faults or {}
-        self.asked: list[str] = []
-
-    def entries(self, directory: str = "") -> Iterator[Entry]:
-        self._ask(directory)
-        if directory not in self._listings:
-            raise GoneError(f"{directory}: not there")
-        yield from self._listings[directory]
+    def __init__(self, place: LocalPlace, change: Callable[[Entry], Entry] = lambda entry: entry) -> None:
+        self._place = place
+        self._change = change
+        self.url = place.url
 
     def look(self, path: str) -> Entry:
-        for entry in self.entries(posixpath.dirname(path)):
-            if entry.path == path:
-                return entry
-        raise GoneError(f"{path}: not there")
+        return self._change(self._place.look(path))
 
     def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:
-        self._ask(path)
-        if path not in self._texts:
-            raise GoneError(f"{path}: not there")
-        return _ToldReader(Entry(path=path), self._texts[path].encode())
+        reader = self._place.read(path, 0)
+        entry = self._change(reader.entry)
+        reader.entry, reader.offset = replace(entry, version=reader.entry.version), 0
+        goes_on = known is not None and entry.is_provably(known)
+        return _Reader(reader, entry, offset if goes_on else 0)
 
-    def _ask(self, path: str) -> None:
-        self.asked.append(path)
-        if path in self._faults:
-            raise self._faults[path]
-
-    def upload(self, path: str, name: str, offset: int = 0, token: str = "", size: int | None = None) -> Upload:
-        raise NotImplementedError
-
-    def remove(self, path: str) -> None:
-        raise NotImplementedError
-
-    def free(self) -> int | None:
-        return None
-
-    def close(self) -> None:
-        pass
+    def __getattr__(self, name: str):
+        return getattr(self._place, name)
 
 
-class _ToldReader:
-    def __init__(self, entry: Entry, content: bytes) -> None:
-        self.entry = entry
-        self.offset = 0
-        self._content = content
+class _Reader:
+    def __init__(self, reader: Reader, entry: Entry, offset: int) -> None:
+        self._reader, self.entry, self.offset = reader, entry, offset
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._content
+        at = 0
+        for chunk in self._reader:
+            yield chunk[max(self.offset - at, 0) :]
+            at += len(chunk)
 
     def close(self) -> None:
-        pass
+        self._reader.close()
 
 
-def files(directory: str, *names: str) -> list[Entry]:
-    return [Entry(path=posixpath.join(directory, name), size=1) for name in names]
+class Cut(Told):
+    """A place whose connection breaks after so many bytes of each reading."""
+
+    def __init__(self, place: LocalPlace, count: int) -> None:
+        super().__init__(place)
+        self._count = count
+
+    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:
+        return _Cut(super().read(path, offset, known), self._count)
 
 
-def directories(directory: str, *names: str) -> list[Entry]:
-    return [Entry(path=posixpath.join(directory, name), is_directory=True) for name in names]
+class _Cut(_Reader):
+    def __init__(self, reader: Reader, count: int) -> None:
+        super().__init__(reader, reader.entry, 0)
+        self.offset, self._count = reader.offset, count
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._count
+        for chunk in self._reader:
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                raise TemporaryError("the connection broke")

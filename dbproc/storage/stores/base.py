@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+from dbproc.core.errors import PermanentError
+from dbproc.core.filenames import UNFIT
+
+_LONGEST_NAME = 255
 
 CHUNK = 1 << 20
 """Bytes that are read and written at a time, at most."""
@@ -103,8 +107,11 @@ class Upload(Protocol):
     def read_back(self) -> Iterator[bytes]:
         """The bytes as they are in the place, read from there and from no cache; before or after publication."""
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         """Give the file its name, in one step and without overwriting.
+
+        Gives what the system says of it then (:func:`~dbproc.storage.digest.state_of`), where it is a file of this
+        machine; else nothing.
 
         Raises
         ------
@@ -174,6 +181,22 @@ class Place(Protocol):
         """End every connection."""
 
 
+def partial_name(name: str) -> str:
+    """What a file is called beside where it goes, as long as it is not whole."""
+    return f".dbproc-{name}.part"
+
+
+def refuse_leading_out(path: str) -> None:
+    """PermanentError for a path that leads out of its place by its text, or that no place can hold."""
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts or "" in parts[:-1] or "." in parts:
+        raise PermanentError(f"{path!r} leads out of its place, or is not written plainly")
+    if UNFIT.search(path):
+        raise PermanentError(f"{path!r} has control characters or bytes that are not UTF-8 in its name")
+    if any(len(part.encode()) > _LONGEST_NAME for part in parts):
+        raise PermanentError(f"{path[:40]!r} … has a name of more than {_LONGEST_NAME} bytes")
+
+
 def below(place: Place, directory: str = "") -> Iterator[Entry]:
     """All files below a directory of a place, directories in the order in which the place gives them."""
     waiting = [directory]
@@ -183,6 +206,3 @@ def below(place: Place, directory: str = "") -> Iterator[Entry]:
                 waiting.append(entry.path)
             else:
                 yield entry
-
-
-PlaceContext = AbstractContextManager[Place]

@@ -11,7 +11,7 @@ from dbproc.core.errors import GoneError, PermanentError, TemporaryError
 from dbproc.core.places import SourceSpec
 from dbproc.ingest.remote_listing import Listing, SideFiles, list_source
 from dbproc.storage.stores.base import Entry
-from tests.kit.places import ToldPlace, directories, files
+from tests.kit.told_place import ToldPlace, directories, files
 
 TODAY = dt.date(2024, 5, 6)
 TREE = {

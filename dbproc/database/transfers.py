@@ -1,0 +1,248 @@
+"""Transfers: asked for, begun, watched, ended. Every change of a state is an UPDATE of rows still before it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, update
+
+from dbproc.core.transfers import OPEN, Order, Spot, Task, Transfer, TransferState, before
+from dbproc.database import schema
+from dbproc.database._queries import batches
+
+_T = schema.transfer
+
+
+def ask(connection: Connection, orders: Sequence[Order]) -> list[int]:
+    """Enter transfers that wait; their numbers, in the order of the orders."""
+    if not orders:
+        return []
+    now = dt.datetime.now(dt.UTC)
+    statement = insert(_T).returning(_T.c.transfer_id, sort_by_parameter_order=True)
+    return list(connection.scalars(statement, [_row(order, now) for order in orders]))
+
+
+def _row(order: Order, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "task": order.task,
+        "rule": order.rule,
+        "filename": order.filename,
+        "file_id": order.file_id,
+        "origin_place": order.origin.place,
+        "origin_path": order.origin.path,
+        "origin_url": order.origin.url,
+        "target_place": order.target.place,
+        "target_path": order.target.path,
+        "target_url": order.target.url,
+        "user": order.user,
+        "asked_time": now,
+        "file_size": order.size,
+        "expected": json.dumps(order.expected),
+        "expected_of": order.expected_of,
+        "state": TransferState.WAITING,
+        "state_time": now,
+    }
+
+
+# --- asked ---
+
+
+def numbered(connection: Connection, numbers: Collection[int]) -> list[Transfer]:
+    """Transfers by their numbers."""
+    found: list[Transfer] = []
+    for some in batches(sorted(numbers)):
+        found += _select(connection, _T.c.transfer_id.in_(some))
+    return found
+
+
+def of_rule(connection: Connection, rule: str, states: Collection[TransferState] = OPEN) -> list[Transfer]:
+    """The transfers of a rule that are in one of some states, in the order in which they were asked for."""
+    return _select(connection, _T.c.rule == rule, _T.c.state.in_(states))
+
+
+def of_file(connection: Connection, file_id: int) -> list[Transfer]:
+    """The transfers of a file of the catalogue."""
+    return _select(connection, _T.c.file_id == file_id)
+
+
+def due(
+    connection: Connection, rule: str, now: dt.datetime, limit: int, after: int = 0, away: Collection[str] = ()
+) -> list[Transfer]:
+    """So many transfers of a rule that wait and whose time has come, of numbers above one; none from or to places that
+    are away."""
+    conditions = [_is_due(now), _T.c.rule == rule, _T.c.transfer_id > after]
+    if away:
+        conditions += [_T.c.origin_place.not_in(away), _T.c.target_place.not_in(away)]
+    return _select(connection, *conditions, limit=limit)
+
+
+def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
+    """The rules of which transfers wait whose time has come, by their names."""
+    statement = select(_T.c.rule).where(_is_due(now)).distinct().order_by(_T.c.rule)
+    return list(connection.scalars(statement))
+
+
+def _is_due(now: dt.datetime) -> ColumnElement[bool]:
+    return (_T.c.state == TransferState.WAITING) & or_(_T.c.next_try.is_(None), _T.c.next_try <= now)
+
+
+def counts(connection: Connection) -> dict[tuple[str, TransferState], int]:
+    """How many transfers of each rule are in each state."""
+    statement = select(_T.c.rule, _T.c.state, func.count()).group_by(_T.c.rule, _T.c.state)
+    return {(rule, TransferState(state)): count for rule, state, count in connection.execute(statement)}
+
+
+def _select(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Transfer]:
+    statement = select(_T).where(*conditions).order_by(_T.c.transfer_id).limit(limit)
+    return [transfer_of(row) for row in connection.execute(statement).mappings()]
+
+
+def transfer_of(row: RowMapping) -> Transfer:
+    """A row as a transfer."""
+    order = Order(
+        task=Task(row["task"]),
+        rule=row["rule"],
+        origin=Spot(row["origin_place"], row["origin_path"], row["origin_url"]),
+        target=Spot(row["target_place"], row["target_path"], row["target_url"]),
+        user=row["user"],
+        size=row["file_size"],
+        expected=tuple(json.loads(row["expected"])),
+        expected_of=row["expected_of"],
+        file_id=row["file_id"],
+    )
+    return Transfer(
+        transfer_id=row["transfer_id"],
+        order=order,
+        filename=row["filename"],
+        asked=row["asked_time"],
+        state=TransferState(row["state"]),
+        since=row["state_time"],
+        reason=row["reason"],
+        next_try=row["next_try"],
+        tries=row["tries"],
+        mismatches=row["mismatches"],
+        durable=row["durable_bytes"],
+        moved=row["moved_bytes"],
+        bytes_per_second=row["bytes_per_second"],
+        token=row["token"],
+        facts=row["origin_facts"],
+        digest=row["shasum"] or "",
+        placed=row["placed"],
+        started=row["started_time"],
+        ended=row["ended_time"],
+    )
+
+
+# --- changed ---
+
+
+def begin(connection: Connection, numbers: Collection[int], run_id: int | None) -> set[int]:
+    """Have waiting transfers move; those that still waited."""
+    now = dt.datetime.now(dt.UTC)
+    values = {
+        "tries": _T.c.tries + 1,
+        "started_time": func.coalesce(_T.c.started_time, now),
+        "logging_id": run_id,
+        "reason": "",
+        "next_try": None,
+        "bytes_per_second": None,
+    }
+    return _change(connection, numbers, TransferState.MOVING, values)
+
+
+def note(connection: Connection, notes: Iterable[Mapping[str, Any]]) -> None:
+    """Record how far transfers are that move: each a mapping of ``number`` and of columns, the same of all."""
+    rows = list(notes)
+    if not rows:
+        return
+    names = [name for name in rows[0] if name != "number"]
+    statement = (
+        update(_T)
+        .where(_T.c.transfer_id == bindparam("number"), _T.c.state.in_(OPEN))
+        .values({_T.c[name]: bindparam(f"new_{name}") for name in names})
+    )
+    values = [{"number": row["number"]} | {f"new_{name}": row[name] for name in names} for row in rows]
+    connection.execute(statement, values)
+
+
+def check(connection: Connection, number: int, digest: str) -> bool:
+    """All bytes of a transfer are there, with a digest; whether it was still moving."""
+    return bool(_change(connection, [number], TransferState.CHECKING, {"shasum": digest}))
+
+
+def end(connection: Connection, number: int, state: TransferState, **values: Any) -> bool:
+    """A transfer came to its end; whether it was in a state before that."""
+    now = dt.datetime.now(dt.UTC)
+    given = {"ended_time": now, "next_try": None, "bytes_per_second": None, **values}
+    return bool(_change(connection, [number], state, given))
+
+
+def wait(connection: Connection, number: int, reason: str, next_try: dt.datetime | None, **values: Any) -> bool:
+    """A transfer waits for its next try; whether it was at work."""
+    given = {"reason": reason, "next_try": next_try, "bytes_per_second": None, **values}
+    return bool(
+        _change(connection, [number], TransferState.WAITING, given, of=(TransferState.MOVING, TransferState.CHECKING))
+    )
+
+
+def put_off(connection: Connection, rule: str, place: str, reason: str, next_try: dt.datetime) -> int:
+    """Have all that waits of a rule, and goes from or to a place, wait until then; how many these are."""
+    is_of_place = or_(_T.c.origin_place == place, _T.c.target_place == place)
+    statement = update(_T).where(_T.c.rule == rule, _T.c.state == TransferState.WAITING, is_of_place)
+    return int(connection.execute(statement.values(reason=reason, next_try=next_try)).rowcount)
+
+
+def revive(connection: Connection, rule: str, reason: str) -> list[int]:
+    """Have all of a rule wait that a process which has ended left at work."""
+    now = dt.datetime.now(dt.UTC)
+    at_work = (TransferState.MOVING, TransferState.CHECKING)
+    statement = (
+        update(_T)
+        .where(_T.c.rule == rule, _T.c.state.in_(at_work))
+        .values(state=TransferState.WAITING, state_time=now, reason=reason, next_try=None, bytes_per_second=None)
+        .returning(_T.c.transfer_id)
+    )
+    return list(connection.scalars(statement))
+
+
+def retry(connection: Connection, numbers: Collection[int]) -> set[int]:
+    """Have transfers that failed, were cancelled or wait be tried at once; those that could be."""
+    values = {"reason": "", "next_try": None, "tries": 0, "mismatches": 0, "ended_time": None}
+    again = _change(connection, numbers, TransferState.WAITING, values, of=before(TransferState.WAITING) - set(OPEN))
+    for some in batches(sorted(numbers)):
+        waiting = update(_T).where(_T.c.transfer_id.in_(some), _T.c.state == TransferState.WAITING)
+        again |= set(connection.scalars(waiting.values(next_try=None, tries=0).returning(_T.c.transfer_id)))
+    return again
+
+
+def cancel(connection: Connection, numbers: Collection[int], reason: str) -> set[int]:
+    """Give transfers up; those that were not at an end. Who moves one of them notices at its next step."""
+    values = {"reason": reason, "next_try": None, "ended_time": dt.datetime.now(dt.UTC)}
+    return _change(connection, numbers, TransferState.CANCELLED, values)
+
+
+def ingested(connection: Connection, files: Mapping[int, int]) -> None:
+    """Record which file each of some transfers became: number of the transfer → number of the file."""
+    if files:
+        statement = update(_T).where(_T.c.transfer_id == bindparam("number")).values(file_id=bindparam("file"))
+        connection.execute(statement, [{"number": number, "file": file_id} for number, file_id in files.items()])
+
+
+def _change(
+    connection: Connection,
+    numbers: Collection[int],
+    state: TransferState,
+    values: Mapping[str, Any],
+    of: Collection[TransferState] | None = None,
+) -> set[int]:
+    """Have transfers get a state, as far as they are in one before it; those that did."""
+    changed: set[int] = set()
+    given = {"state": state, "state_time": dt.datetime.now(dt.UTC), **values}
+    for some in batches(sorted(numbers)):
+        is_before = _T.c.state.in_(sorted(before(state) if of is None else of))
+        statement = update(_T).where(_T.c.transfer_id.in_(some), is_before).values(given)
+        changed |= set(connection.scalars(statement.returning(_T.c.transfer_id)))
+    return changed

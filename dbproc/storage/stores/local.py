@@ -1,0 +1,266 @@
+"""Places that are directories of this machine, or are mounted here."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit
+
+from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
+from dbproc.core.places import PlaceSpec
+from dbproc.core.text import time_of
+from dbproc.storage import permissions
+from dbproc.storage.digest import state_of
+from dbproc.storage.durable import sync_directory
+from dbproc.storage.renaming import rename
+from dbproc.storage.stores.base import CHUNK, Entry, partial_name, refuse_leading_out
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_PERMANENT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR)
+
+
+def place(spec: PlaceSpec) -> LocalPlace:
+    """The directory of a ``file:`` URL."""
+    return LocalPlace(unquote(urlsplit(spec.url).path))
+
+
+class LocalPlace:
+    """A directory; `outside` are the places to which links in it may lead."""
+
+    host = ""
+
+    def __init__(self, directory: str, outside: Sequence[str] = ()) -> None:
+        self.directory = os.path.normpath(directory)
+        self.url = f"file://{self.directory}"
+        self._allowed = tuple(os.path.realpath(each) for each in (self.directory, *outside))
+
+    def entries(self, directory: str = "") -> Iterator[Entry]:
+        """The files and directories in a directory; links to files are files."""
+        path = self._path(directory, is_directory=True)
+        try:
+            with os.scandir(path) as found:
+                listed = sorted(found, key=lambda each: os.fsencode(each.name))
+        except OSError as error:
+            raise self._fault(error, path) from error
+        for each in listed:
+            with suppress(OSError):  # it went away, or leads nowhere
+                status = each.stat()
+                inner = f"{directory.rstrip('/')}/{each.name}" if directory else each.name
+                if stat.S_ISDIR(status.st_mode):
+                    if not each.is_symlink():
+                        yield Entry(path=inner, is_directory=True)
+                elif stat.S_ISREG(status.st_mode):
+                    yield _entry(inner, status)
+
+    def look(self, path: str) -> Entry:
+        """One file as it is now."""
+        place = self._path(path)
+        try:
+            status = os.stat(place)
+        except OSError as error:
+            raise self._fault(error, place) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise PermanentError(f"{place} is no file")
+        return _entry(path, status)
+
+    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> LocalReader:
+        """Read a file from a byte on, or from 0 where it is not the known one any more."""
+        place = self._path(path)
+        try:
+            descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise self._fault(error, place) from error
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise PermanentError(f"{place} is no file")
+        entry = _entry(path, status)
+        goes_on = known is not None and entry.is_provably(known)
+        return LocalReader(descriptor, place, entry, offset if goes_on else 0)
+
+    def upload(self, path: str, name: str, offset: int = 0, token: str = "", size: int | None = None) -> LocalUpload:
+        """Begin to put a file, or go on with it."""
+        target = self._path(path)
+        if not os.path.isdir(self.directory):
+            raise TemporaryError(f"{self.directory} is not there; is its disk mounted?", is_of_place=True)
+        try:
+            permissions.make_directories(os.path.dirname(target))
+            return LocalUpload(self, target, name, offset)
+        except OSError as error:
+            raise self._fault(error, target) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+        target = self._path(path)
+        try:
+            os.unlink(target)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._fault(error, target) from error
+
+    def free(self) -> int | None:
+        """Bytes that a user who is not root can still write."""
+        try:
+            return shutil.disk_usage(self.directory).free
+        except OSError as error:
+            raise self._fault(error, self.directory) from error
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _path(self, path: str, *, is_directory: bool = False) -> str:
+        """The path of a file; PermanentError where it leads out, by its text or by a link on the way."""
+        refuse_leading_out(path)
+        whole = os.path.join(self.directory, path) if path else self.directory
+        real = os.path.realpath(whole if is_directory or os.path.islink(whole) else os.path.dirname(whole))
+        if not any(real == top or real.startswith(top.rstrip("/") + "/") for top in self._allowed):
+            raise PermanentError(f"{whole} leads out of {self.directory}: a link on the way leads to {real}")
+        return whole
+
+    def _fault(self, error: OSError, path: str) -> TransferError:
+        """An error of the system in words, by what helps."""
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            if not os.path.isdir(self.directory):
+                return TemporaryError(f"{self.directory} is not there; is its disk mounted?", is_of_place=True)
+            return GoneError(f"there is no {path}")
+        if error.errno in _NO_ROOM:
+            return RoomError(f"{path} cannot be written: {error.strerror}")
+        kind = PermanentError if error.errno in _PERMANENT else TemporaryError
+        return kind(f"{path}: {error.strerror or error}")
+
+
+def _entry(path: str, status: os.stat_result) -> Entry:
+    return Entry(path=path, size=status.st_size, modified=time_of(status.st_mtime_ns / 1e9), version=_version(status))
+
+
+def _version(status: os.stat_result) -> str:
+    """What changes with every byte that is written, and with a file that takes the name of another."""
+    return f"{status.st_ino}:{status.st_mtime_ns}:{status.st_size}"
+
+
+class LocalReader:
+    """A file of this machine that is being read; one that changes meanwhile is a TemporaryError."""
+
+    def __init__(self, descriptor: int, path: str, entry: Entry, offset: int) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self.entry = entry
+        self.offset = offset
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes."""
+        at = self.offset
+        while chunk := self._chunk(at):
+            at += len(chunk)
+            yield chunk
+        if _version(os.fstat(self._descriptor)) != self.entry.version:
+            raise TemporaryError(f"{self._path} changed while it was read")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _chunk(self, at: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, CHUNK, at)
+        except OSError as error:
+            raise TemporaryError(f"{self._path} cannot be read: {error.strerror}") from error
+
+
+class LocalUpload:
+    """A file that is being written beside where it goes."""
+
+    reads_before = True
+    token = ""
+
+    def __init__(self, place: LocalPlace, target: str, name: str, offset: int) -> None:
+        self._place = place
+        self._target = target
+        self._partial = os.path.join(os.path.dirname(target), partial_name(name))
+        self._published = False
+        self._descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        self.offset = min(offset, os.fstat(self._descriptor).st_size)
+        os.ftruncate(self._descriptor, self.offset)
+        self._at = self.offset
+
+    def prefix(self) -> Iterator[bytes] | None:
+        """The bytes that are there already."""
+        return self._bytes(self._partial, self.offset)
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes."""
+        rest = memoryview(chunk)
+        try:
+            while rest:
+                written = os.pwrite(self._descriptor, rest, self._at)
+                self._at += written
+                rest = rest[written:]
+        except OSError as error:
+            raise self._place._fault(error, self._target) from error
+
+    def checkpoint(self) -> int:
+        """Sync what was written."""
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise self._place._fault(error, self._target) from error
+        return self._at
+
+    def finish(self) -> None:
+        """Give it the mission's rights, and sync it."""
+        permissions.give(self._partial)
+        try:
+            os.fsync(self._descriptor)
+            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError as error:
+            raise self._place._fault(error, self._target) from error
+
+    def read_back(self) -> Iterator[bytes]:
+        """The bytes as they are on disk."""
+        return self._bytes(self._target if self._published else self._partial, None)
+
+    def publish(self) -> str:
+        """Rename it; nothing is overwritten."""
+        try:
+            rename(self._partial, self._target)
+        except FileExistsError:
+            raise TakenError(f"{self._target} is there already") from None
+        except OSError as error:
+            raise self._place._fault(error, self._target) from error
+        self._published = True
+        sync_directory(os.path.dirname(self._target))
+        return state_of(os.stat(self._target))
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        self.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self._target if self._published else self._partial)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _bytes(self, path: str, count: int | None) -> Iterator[bytes]:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            raise self._place._fault(error, path) from error
+        try:
+            at, end = 0, os.fstat(descriptor).st_size if count is None else count
+            while at < end and (chunk := os.pread(descriptor, min(CHUNK, end - at), at)):
+                at += len(chunk)
+                yield chunk
+        except OSError as error:
+            raise TemporaryError(f"{path} cannot be read back: {error.strerror}") from error
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,385 @@
+"""One file moved from one place to another, so that it can be killed at any byte.
+
+Bytes go into a private partial file beside the target; how many of them are durable is told, and a later call goes on
+from there if the origin's file is provably the same, or begins anew and says why. They are digested as they come, read
+back from where they went, and published in one step that overwrites nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from dbproc.core.errors import (
+    GoneError,
+    PermanentError,
+    RoomError,
+    TakenError,
+    TemporaryError,
+    TransferError,
+)
+from dbproc.storage.digest import algorithm_of
+from dbproc.storage.hashing import Digests
+from dbproc.storage.stores.base import Entry, Place, Reader, Upload
+
+CHECKPOINT_BYTES = 64 << 20
+CHECKPOINT_SECONDS = 10.0
+_SLOWEST = 100.0  # bytes per second: a peer that sends less, for as long as the place's timeout, counts as gone
+_ROOM_EVERY = 16 << 20
+
+
+class MismatchError(TransferError):
+    """The bytes that came are not those that were promised, or not those that are read back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be moved.
+
+    Attributes
+    ----------
+    origin, origin_path, target, target_path
+        From where, and to where.
+    name
+        A word that no other transfer has.
+    algorithm
+        Of the digest that is kept: ``sha256`` or ``blake3``.
+    size
+        Bytes that it must have; None: not known.
+    expected
+        Digests that the bytes must have.
+    offset, token, known
+        What an earlier try told: durable bytes, the target's word, the origin's file as it was then.
+    digest
+        Of all bytes, where an earlier try had come so far that it may have published them.
+    reserve
+        Bytes that must stay free at the target.
+    timeout
+        Seconds after which a peer that sends next to nothing counts as gone.
+    read_twice
+        Whether the origin is read a second time where it tells no digest.
+    origin_is_here
+        Whether the origin's bytes are read from this machine's disk: their digest is the origin's.
+    """
+
+    origin: Place
+    origin_path: str
+    target: Place
+    target_path: str
+    name: str
+    algorithm: str = "sha256"
+    size: int | None = None
+    expected: tuple[str, ...] = ()
+    offset: int = 0
+    token: str = ""
+    known: Entry | None = None
+    digest: str = ""
+    reserve: int = 0
+    timeout: float = 60.0
+    read_twice: bool = False
+    origin_is_here: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A file that is where it was to go. `why` says why it is not verified; nothing: it is.
+
+    `placed` is what the system said of it as it was published, where it is a file of this machine.
+    """
+
+    size: int
+    digest: str
+    why: str = ""
+    placed: str = ""
+
+
+class Watcher(Protocol):
+    """Told how far a transfer is; each method may raise to end it."""
+
+    def began(self, entry: Entry, offset: int, note: str) -> None:
+        """The moving begins at a byte; `note` says why not where an earlier try ended."""
+
+    def came(self, count: int) -> None:
+        """So many bytes were read of the origin; waits as long as a limit of bandwidth asks."""
+
+    def durable(self, count: int, token: str) -> None:
+        """So many bytes outlive a crash."""
+
+    def checking(self, digest: str) -> None:
+        """All bytes are there, with this digest; returns when that is recorded."""
+
+
+def move(order: Order, watcher: Watcher) -> Moved:
+    """Move a file, or go on with it.
+
+    Raises
+    ------
+    TemporaryError
+        A later try may succeed; what is durable stays for it.
+    MismatchError
+        Other bytes came than were promised; what was written is gone.
+    PermanentError
+        No later try succeeds.
+    """
+    published = _published_already(order)
+    if published is not None:
+        return published
+    with _of_target():
+        upload = order.target.upload(order.target_path, order.name, order.offset, order.token, order.size)
+    try:
+        return _moved(order, upload, watcher)
+    finally:
+        upload.close()
+
+
+@contextmanager
+def _of_target() -> Iterator[None]:
+    """What goes wrong in here is of where the file goes."""
+    try:
+        yield
+    except TransferError as error:
+        error.of_target = True
+        raise
+
+
+def discard(order: Order) -> None:
+    """Remove what an unfinished transfer has written."""
+    with suppress(TransferError):
+        order.target.upload(order.target_path, order.name, order.offset, order.token, order.size).discard()
+
+
+def _moved(order: Order, upload: Upload, watcher: Watcher) -> Moved:
+    reader, upload = _begun(order, upload, watcher)
+    try:
+        with closing(reader):
+            digests = _came(order, reader, upload, watcher)
+            entry = reader.entry
+        promised = (*order.expected, *entry.digests)
+        return _ended(order, entry, upload, digests, promised, watcher)
+    except MismatchError:
+        upload.discard()
+        raise
+    finally:
+        upload.close()
+
+
+def _begun(order: Order, upload: Upload, watcher: Watcher) -> tuple[Reader, Upload]:
+    """The origin's file opened where the upload goes on, or both from the beginning."""
+    offset = upload.offset
+    reader = (
+        order.origin.read(order.origin_path, offset, order.known) if offset else order.origin.read(order.origin_path)
+    )
+    try:
+        note = ""
+        if offset and reader.offset != offset and not _is_known(reader.entry, order.known):
+            note = "begun anew: the origin's file is not provably the one of before"
+            with _of_target():
+                upload.discard()
+                upload = order.target.upload(order.target_path, order.name, 0, "", order.size)
+        _refuse_size(order, reader.entry)
+        _refuse_full(order, (reader.entry.size or 0) - upload.offset)
+        watcher.began(reader.entry, upload.offset, note)
+    except BaseException:
+        reader.close()
+        raise
+    return reader, upload
+
+
+def _opened(order: Order, offset: int) -> Reader:
+    """The origin's file from a byte on, or from 0 where that cannot be."""
+    if not offset or order.known is None:
+        return order.origin.read(order.origin_path)
+    if offset == order.known.size:
+        now = order.origin.look(order.origin_path)
+        return _Nothing(now, offset) if now.is_provably(order.known) else order.origin.read(order.origin_path)
+    return order.origin.read(order.origin_path, offset, order.known)
+
+
+class _Nothing:
+    """The reader of a file whose bytes are all there already."""
+
+    def __init__(self, entry: Entry, offset: int) -> None:
+        self.entry = entry
+        self.offset = offset
+
+    def __iter__(self) -> Iterator[bytes]:
+        """No bytes."""
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _is_known(entry: Entry, known: Entry | None) -> bool:
+    return known is not None and entry.is_provably(known)
+
+
+def _refuse_size(order: Order, entry: Entry) -> None:
+    if order.size is not None and entry.size is not None and entry.size != order.size:
+        raise TemporaryError(f"it has {entry.size:,} bytes by now and not {order.size:,}")
+
+
+def _refuse_full(order: Order, more: int) -> None:
+    with _of_target():
+        free = order.target.free()
+    if free is not None and free - max(more, 0) < order.reserve:
+        needed = f"{max(more, 0):,} more are needed, and {order.reserve:,} must stay free"
+        raise RoomError(f"{order.target.url} has {free:,} bytes free; {needed}")
+
+
+def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Digests:
+    """Write what comes; the digests of all bytes."""
+    promised = (*order.expected, *reader.entry.digests)
+    digests = Digests((order.algorithm, *map(algorithm_of, promised)))
+    at = _hash_prefix(reader, upload, digests, watcher)
+    total = reader.entry.size
+    saved, saved_time, room_at = at, time.monotonic(), at
+    for chunk in _at_some_rate(reader, order.timeout):
+        watcher.came(len(chunk))
+        skipped = max(upload.offset - at, 0)  # what the target has already and the origin was read for again
+        digests.update(chunk)
+        at += len(chunk)
+        if total is not None and at > total:
+            raise MismatchError(f"it sends more than the {total:,} bytes that it told")
+        if skipped < len(chunk):
+            with _of_target():
+                upload.write(chunk[skipped:] if skipped else chunk)
+        if total is None and at - room_at >= _ROOM_EVERY:
+            _refuse_full(order, 0)
+            room_at = at
+        if at - saved >= CHECKPOINT_BYTES or time.monotonic() - saved_time >= CHECKPOINT_SECONDS:
+            with _of_target():
+                durable = upload.checkpoint()
+            watcher.durable(durable, upload.token)
+            saved, saved_time = at, time.monotonic()
+    if total is not None and at < total:
+        raise TemporaryError(f"it ended after {at:,} of {total:,} bytes")
+    if order.size is not None and at != order.size:
+        raise MismatchError(f"{at:,} bytes came and not the {order.size:,} that were promised")
+    return digests
+
+
+def _hash_prefix(reader: Reader, upload: Upload, digests: Digests, watcher: Watcher) -> int:
+    """Digest what the target has already; how far the reader is then."""
+    if not upload.offset or reader.offset == 0:
+        return 0
+    prefix = upload.prefix()
+    if prefix is None:
+        raise PermanentError("what was written cannot be read back, and the origin was not read from its beginning")
+    count = 0
+    for chunk in prefix:
+        digests.update(chunk)
+        count += len(chunk)
+    if count != upload.offset:
+        raise TemporaryError(f"only {count:,} of {upload.offset:,} bytes that were written are there")
+    return count
+
+
+def _at_some_rate(chunks: Reader, seconds: float) -> Iterator[bytes]:
+    """The chunks of a peer; one that sends next to nothing for so long is given up for now."""
+    began, count = time.monotonic(), 0
+    for chunk in chunks:
+        yield chunk
+        count += len(chunk)
+        passed = time.monotonic() - began
+        if passed >= seconds:
+            if count < _SLOWEST * passed:
+                raise TemporaryError(f"it sent {count:,} bytes in {passed:.0f} s, which is next to nothing")
+            began, count = time.monotonic(), 0
+
+
+def _ended(
+    order: Order, entry: Entry, upload: Upload, digests: Digests, promised: tuple[str, ...], watcher: Watcher
+) -> Moved:
+    """What is all there is compared, read back and published."""
+    equal, other = digests.compared(promised)
+    if other:
+        raise MismatchError(f"its digest is {digests.of(algorithm_of(other[0]))} and not {other[0]}")
+    digest = digests.of(order.algorithm)
+    with _of_target():
+        upload.finish()
+    watcher.checking(digest)
+    size = entry.size if entry.size is not None else -1
+    with _of_target():
+        if upload.reads_before:
+            size = _refuse_other(upload.read_back, digest, size)
+        placed = _put(order, upload, digest)
+        if not upload.reads_before:
+            size = _refuse_other(upload.read_back, digest, size)
+    return Moved(size=size, digest=digest, why="" if equal else _doubt(order, digest, entry), placed=placed)
+
+
+def _put(order: Order, upload: Upload, digest: str) -> str:
+    """Publish; where the very bytes have the name already, that is as good."""
+    try:
+        return upload.publish()
+    except TakenError:
+        if _digest_there(order, digest) != digest:
+            raise
+        upload.discard()
+        return ""
+
+
+def _refuse_other(read: Callable[[], Iterator[bytes]], digest: str, size: int) -> int:
+    """Read back what was written; MismatchError where it is something else. Gives the number of bytes."""
+    found, count = Digests([algorithm_of(digest)]), 0
+    for chunk in read():
+        found.update(chunk)
+        count += len(chunk)
+    if found.of(algorithm_of(digest)) != digest or (size >= 0 and count != size):
+        raise MismatchError("the bytes that are read back are not those that were written")
+    return count
+
+
+def _doubt(order: Order, digest: str, entry: Entry) -> str:
+    """Why a file whose origin promised no digest is not verified; nothing where it is."""
+    if order.origin_is_here:
+        return ""
+    if not order.read_twice:
+        return "the origin tells no digest"
+    with closing(order.origin.read(order.origin_path)) as again:
+        if again.entry.size != entry.size:
+            return "the origin's file had another size when it was read a second time"
+        _refuse_other(lambda: iter(again), digest, -1)
+    return ""
+
+
+# --- what an earlier try published ---
+
+
+def _published_already(order: Order) -> Moved | None:
+    """What an earlier try had published before it could say so."""
+    if not order.digest:
+        return None
+    try:
+        with _of_target():
+            size = order.target.look(order.target_path).size
+    except GoneError:
+        return None
+    if _digest_there(order, order.digest) != order.digest:
+        return None
+    equal, other = order.digest in order.expected, [each for each in order.expected if _differs(each, order.digest)]
+    if other:
+        return None
+    is_verified = equal or order.origin_is_here
+    return Moved(
+        size=size or 0,
+        digest=order.digest,
+        why="" if is_verified else "its transfer ended between its publication and the record of it",
+    )
+
+
+def _differs(expected: str, digest: str) -> bool:
+    return algorithm_of(expected) == algorithm_of(digest) and expected != digest
+
+
+def _digest_there(order: Order, like: str) -> str:
+    """The digest of what has the name at the target."""
+    found = Digests([algorithm_of(like)])
+    with closing(order.target.read(order.target_path)) as reader:
+        for chunk in reader:
+            found.update(chunk)
+    return found.of(algorithm_of(like))

@@ -1,0 +1,65 @@
+"""What the end of a transfer means for the catalogue: entered in the transaction in which it ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from dbproc.core.places import ROOT
+from dbproc.core.states import ReplicaState, StageState
+from dbproc.core.transfers import Task, Transfer, TransferState
+from dbproc.database import files, replicas, staging, transfers
+from dbproc.database.store import Transaction
+from dbproc.storage.transfer import Moved
+from dbproc.transfers.places import STORE
+
+
+def completed(
+    connection: Transaction, transfer: Transfer, moved: Moved, facts: Mapping[str, object] | None = None
+) -> bool:
+    """Enter that a file is where it was to go, with more `facts` of its row; whether its transfer had not been given up
+    meanwhile."""
+    state = TransferState.UNVERIFIED if moved.why else TransferState.VERIFIED
+    values = {
+        "shasum": moved.digest,
+        "durable_bytes": moved.size,
+        "file_size": moved.size,
+        "placed": moved.placed,
+        "reason": moved.why,
+        **(facts or {}),
+    }
+    if not transfers.end(connection, transfer.transfer_id, state, **values):
+        return False
+    if transfer.order.target.place.startswith(STORE):
+        _enter_copy(connection, transfer, moved)
+    elif transfer.order.target.place == ROOT and transfer.order.file_id is not None:
+        files.came_back(connection, transfer.order.file_id, moved.size, moved.digest)
+    elif transfer.order.task is Task.STAGE:
+        staging.settle(connection, transfer, StageState.PLACED, "", moved.size, moved.digest, moved.placed)
+    return True
+
+
+def _enter_copy(connection: Transaction, transfer: Transfer, moved: Moved) -> None:
+    file_id = transfer.order.file_id
+    if file_id is not None:
+        replicas.put(
+            connection,
+            file_id,
+            transfer.order.target.place.removeprefix(STORE),
+            transfer.order.target.path,
+            moved.size,
+            moved.digest,
+            ReplicaState.UNVERIFIED if moved.why else ReplicaState.VERIFIED,
+            transfer_id=transfer.transfer_id,
+            reason=moved.why,
+            now=dt.datetime.now(dt.UTC),
+        )
+
+
+def failed(connection: Transaction, transfer: Transfer, reason: str) -> bool:
+    """Enter that a transfer failed for good; whether it had not been given up meanwhile."""
+    if not transfers.end(connection, transfer.transfer_id, TransferState.FAILED, reason=reason):
+        return False
+    if transfer.order.task is Task.STAGE:
+        staging.settle(connection, transfer, StageState.FAILED, reason)
+    return True

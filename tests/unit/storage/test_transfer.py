@@ -1,0 +1,243 @@
+"""One file moved from a place to another: gone on with, begun anew, compared, read back, published over nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbproc.core.errors import PermanentError, RoomError, TakenError, TemporaryError
+from dbproc.storage import transfer
+from dbproc.storage.digest import state_of
+from dbproc.storage.stores.base import Entry
+from dbproc.storage.stores.local import LocalPlace, LocalUpload
+from dbproc.storage.transfer import MismatchError, Moved, Order, move
+from tests.kit.places import Cut, Told
+
+BYTES = bytes(range(256)) * 20_000  # five chunks
+DIGEST = f"sha256:{hashlib.sha256(BYTES).hexdigest()}"
+LATER = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+
+
+class Watch:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.entry: Entry | None = None
+        self.offset, self.note, self.count, self.durable_bytes, self.digest = -1, "", 0, 0, ""
+
+    def began(self, entry: Entry, offset: int, note: str) -> None:
+        self.entry, self.offset, self.note = entry, offset, note
+
+    def came(self, count: int) -> None:
+        self.count += count
+
+    def durable(self, count: int, token: str) -> None:
+        self.durable_bytes = count
+
+    def checking(self, digest: str) -> None:
+        self.digest = digest
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Order]:
+    """An order to move a file of `BYTES`, beside strangers, with a checkpoint after each chunk."""
+    monkeypatch.setattr(transfer, "CHECKPOINT_BYTES", 1)
+    origin, target = tmp_path / "origin", tmp_path / "target"
+    (origin / "a").mkdir(parents=True)
+    (origin / "a" / "x.bin").write_bytes(BYTES)
+    (target / "b").mkdir(parents=True)
+    (target / "b" / "stranger").write_text("a stranger")
+
+    def order(**values: object) -> Order:
+        given = {"origin": Told(LocalPlace(str(origin))), "target": LocalPlace(str(target)), "name": "1", **values}
+        return Order(**{"origin_path": "a/x.bin", "target_path": "b/x.bin", **given})
+
+    return order
+
+
+def _cut(make: Callable[..., Order], count: int) -> tuple[Order, Watch]:
+    """An order that was cut after so many bytes, as the next process would give it, and what was told of it."""
+    order, watch = make(), Watch()
+    with pytest.raises(TemporaryError, match="broke"):
+        move(replace(order, origin=Cut(order.origin._place, count)), watch)
+    return replace(order, offset=watch.durable_bytes, known=watch.entry), watch
+
+
+def _there(order: Order) -> dict[str, bytes]:
+    top = Path(order.target.directory)
+    return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+
+
+STRANGERS = {"b/stranger": b"a stranger"}
+
+
+def test_a_file_is_moved_and_read_back(make: Callable[..., Order]) -> None:
+    order = make(expected=(DIGEST.upper().replace("SHA256", "sha256"),))
+    moved = move(order, Watch())
+    placed = state_of(os.stat(Path(order.target.directory, "b/x.bin")))
+    assert moved == Moved(size=len(BYTES), digest=DIGEST, placed=placed)
+    assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
+
+
+def test_without_a_digest_of_the_origin_it_is_not_called_verified(make: Callable[..., Order]) -> None:
+    assert move(make(), Watch()).why == "the origin tells no digest"
+
+
+@pytest.mark.parametrize("how", [{"read_twice": True}, {"origin_is_here": True}])
+def test_reading_the_origin_again_or_from_this_disk_verifies_it(make: Callable[..., Order], how: dict) -> None:
+    assert move(make(**how), Watch()).why == ""
+
+
+def test_an_md5_that_the_origin_tells_verifies_it(make: Callable[..., Order]) -> None:
+    md5 = f"md5:{hashlib.md5(BYTES).hexdigest()}"
+    order = make()
+    order = replace(order, origin=Told(order.origin._place, lambda entry: replace(entry, digests=(md5,))))
+    assert move(order, Watch()).why == ""
+
+
+def test_it_goes_on_where_it_was_cut(make: Callable[..., Order]) -> None:
+    order, first = _cut(make, 3_000_000)
+    assert 0 < first.durable_bytes <= 3_000_000
+    again = Watch()
+    assert move(order, again).digest == DIGEST
+    assert (again.offset, again.note) == (first.durable_bytes, "")
+    assert first.count + again.count <= len(BYTES) + (1 << 20)
+    assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
+
+
+def test_bytes_beyond_what_was_recorded_are_not_trusted(make: Callable[..., Order]) -> None:
+    order, _ = _cut(make, 3_000_000)
+    partial = next(Path(order.target.directory, "b").glob(".dbproc-*"))
+    partial.write_bytes(BYTES[: 1 << 20] + b"rubbish of a power cut")
+    assert move(replace(order, offset=1 << 20), Watch()).digest == DIGEST
+    assert _there(order)["b/x.bin"] == BYTES
+
+
+def test_it_is_begun_anew_when_the_origin_changed(make: Callable[..., Order]) -> None:
+    order, _ = _cut(make, 3_000_000)
+    changed = BYTES[::-1]
+    Path(order.origin._place.directory, "a/x.bin").write_bytes(changed)
+    again = Watch()
+    move(order, again)
+    assert (again.offset, again.note) == (0, "begun anew: the origin's file is not provably the one of before")
+    assert _there(order) == {**STRANGERS, "b/x.bin": changed}
+
+
+def test_same_size_and_time_are_not_enough_where_the_etag_is_another(make: Callable[..., Order]) -> None:
+    def told(etag: str) -> Callable[[Entry], Entry]:
+        return lambda entry: replace(entry, etag=etag, version="", modified=LATER)
+
+    order, watch = make(), Watch()
+    cut = Cut(order.origin._place, 3_000_000)
+    cut._change = told("one")
+    with pytest.raises(TemporaryError):
+        move(replace(order, origin=cut), watch)
+    again = Watch()
+    order = replace(order, origin=Told(order.origin._place, told("two")), offset=watch.durable_bytes, known=watch.entry)
+    move(order, again)
+    assert again.note.startswith("begun anew")
+
+
+def test_all_bytes_there_are_not_asked_for_again(make: Callable[..., Order], monkeypatch: pytest.MonkeyPatch) -> None:
+    order, watch = make(), Watch()
+    monkeypatch.setattr(LocalUpload, "finish", lambda self: (_ for _ in ()).throw(TemporaryError("killed")))
+    with pytest.raises(TemporaryError):
+        move(order, watch)
+    monkeypatch.undo()
+    again = Watch()
+    move(replace(order, offset=len(BYTES), known=watch.entry), again)
+    assert again.count == 0
+    assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
+
+
+def test_other_bytes_than_promised_are_thrown_away(make: Callable[..., Order]) -> None:
+    order = make(expected=("sha256:" + "0" * 64,))
+    with pytest.raises(MismatchError, match="its digest is sha256:"):
+        move(order, Watch())
+    assert _there(order) == STRANGERS
+
+
+def test_an_origin_that_sends_less_or_more_than_it_told(make: Callable[..., Order]) -> None:
+    order = make()
+    for size, error, words in (
+        (len(BYTES) + 1, TemporaryError, "it ended after"),
+        (len(BYTES) - 1, MismatchError, "it sends more than"),
+    ):
+        lying = Told(order.origin._place, lambda entry, size=size: replace(entry, size=size))
+        with pytest.raises(error, match=words):
+            move(replace(order, origin=lying, name=f"of {size}"), Watch())
+    assert "b/x.bin" not in _there(order)
+
+
+def test_bytes_that_are_read_back_otherwise(make: Callable[..., Order], monkeypatch: pytest.MonkeyPatch) -> None:
+    order = make()
+    monkeypatch.setattr(LocalUpload, "read_back", lambda self: iter([b"other", BYTES[5:]]))
+    with pytest.raises(MismatchError, match="read back"):
+        move(order, Watch())
+    assert _there(order) == STRANGERS
+
+
+def test_what_has_the_name_is_never_overwritten(make: Callable[..., Order]) -> None:
+    order = make()
+    place = Path(order.target.directory, "b/x.bin")
+    place.write_text("somebody else's")
+    with pytest.raises(TakenError) as caught:
+        move(order, Watch())
+    assert caught.value.of_target
+    assert place.read_text() == "somebody else's"
+    place.write_bytes(BYTES)  # the very bytes are as good
+    assert move(order, Watch()).digest == DIGEST
+    assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
+
+
+def test_what_an_earlier_try_had_published_is_not_moved_again(make: Callable[..., Order]) -> None:
+    order = make(expected=(DIGEST,))
+    move(order, Watch())
+    again = Watch()
+    assert move(replace(order, digest=DIGEST), again).why == ""
+    assert again.count == 0
+
+
+def test_a_place_without_room(make: Callable[..., Order]) -> None:
+    with pytest.raises(RoomError, match=r"bytes free; 5,120,000 more are needed, and .* must stay free"):
+        move(make(reserve=1 << 60), Watch())
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "b/../../x", "b//x", "a\nb", "x" * 300, "b/\udcff"])
+def test_names_that_lead_out_or_that_no_place_can_hold(make: Callable[..., Order], path: str) -> None:
+    order = make(target_path=path)
+    with pytest.raises(PermanentError):
+        move(order, Watch())
+    assert _there(order) == STRANGERS
+
+
+def test_a_link_that_leads_out(make: Callable[..., Order], tmp_path: Path) -> None:
+    order = make(target_path="out/x.bin")
+    (tmp_path / "elsewhere").mkdir()
+    Path(order.target.directory, "out").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PermanentError, match="leads out"):
+        move(order, Watch())
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_disk_that_is_not_mounted_is_the_places_fault(make: Callable[..., Order], tmp_path: Path) -> None:
+    with pytest.raises(TemporaryError, match="mounted") as caught:
+        move(make(target=LocalPlace(str(tmp_path / "away"))), Watch())
+    assert caught.value.is_of_place
+    assert not (tmp_path / "away").exists()
+
+
+def test_an_origin_that_is_written_to_meanwhile(make: Callable[..., Order]) -> None:
+    order = make(origin_is_here=True)
+    order = replace(order, origin=order.origin._place)
+    watch = Watch()
+    watch.came = lambda count: Path(order.origin.directory, "a/x.bin").write_bytes(b"other bytes")
+    with pytest.raises(TemporaryError, match="changed while it was read|ended after"):
+        move(order, watch)
+    assert "b/x.bin" not in _there(order)
