@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dbproc.core.remote import Seen
-from dbproc.core.transfers import TransferState
+from dbproc.core.transfers import OPEN, TransferState
 from dbproc.database import schema
 from dbproc.database._queries import batches, insert_rows
 
@@ -67,11 +67,13 @@ def unfinished(connection: Connection, source: str) -> frozenset[str]:
     return frozenset(connection.scalars(statement.where(_FILE.c.source == source, _TRANSFER.c.state.not_in(complete))))
 
 
-def moving(connection: Connection, source: str) -> frozenset[str]:
-    """The paths of the files of a source that are asked for and not at an end."""
-    statement = select(_FILE.c.path).join(_TRANSFER, _TRANSFER.c.transfer_id == _FILE.c.transfer_id)
-    still = [state for state in TransferState if not state.is_final]
-    return frozenset(connection.scalars(statement.where(_FILE.c.source == source, _TRANSFER.c.state.in_(still))))
+def waiting(connection: Connection, source: str) -> dict[str, int]:
+    """The files of a source that are asked for and not at an end: their transfers by their paths."""
+    statement = select(_FILE.c.path, _FILE.c.transfer_id).join(
+        _TRANSFER, _TRANSFER.c.transfer_id == _FILE.c.transfer_id
+    )
+    rows = connection.execute(statement.where(_FILE.c.source == source, _TRANSFER.c.state.in_(OPEN)))
+    return dict(row._tuple() for row in rows)
 
 
 def record_asked(connection: Connection, source: str, asked: Sequence[tuple[Seen, int]]) -> None:

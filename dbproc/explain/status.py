@@ -216,7 +216,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
         recorded = quarantine.stored_names(connection)
         there = _in_quarantine(definition, recorded)
         late = tuple(late_products(connection, definition, choice, dt.datetime.now(dt.UTC)))
-        incoming = _incoming(definition)
+        incoming = _incoming(store, definition)
         lost = gone(store, definition, _LATEST)
         last = summary.last_run(connection)
         troubles = [problem, _lock_problem(holder), _run_problem(last), incoming.problem, lost.problem]
@@ -336,9 +336,9 @@ def _in_quarantine(definition: Definition, recorded: Mapping[int, str]) -> list[
     return [number for number, name in recorded.items() if name in there]
 
 
-def _incoming(definition: Definition) -> IncomingNow:
+def _incoming(store: Store, definition: Definition) -> IncomingNow:
     try:
-        found = scan_mission(definition)
+        found = scan_mission(store, definition)
     except UserError as error:
         return IncomingNow(problem=str(error))
     return IncomingNow(settled=len(found.settled), unsettled=found.unsettled)
