@@ -90,6 +90,35 @@ def of_file(connection: Connection, file_id: int) -> list[Transfer]:
     return _select(connection, _T.c.file_id == file_id)
 
 
+def listed(
+    connection: Connection,
+    states: Collection[TransferState] | None = None,
+    rule: str | None = None,
+    filename: str | None = None,
+    limit: int | None = None,
+) -> list[Transfer]:
+    """Transfers in some of the states, of a rule or of those that begin with its word, of a file; the latest first."""
+    statement = select(_T).order_by(_T.c.transfer_id.desc()).limit(limit)
+    if states is not None:
+        statement = statement.where(_T.c.state.in_(sorted(states)))
+    if rule is not None:
+        statement = statement.where(or_(_T.c.rule == rule, _T.c.rule.startswith(f"{rule} ", autoescape=True)))
+    if filename is not None:
+        statement = statement.where(_T.c.filename == filename)
+    return [transfer_of(row) for row in connection.execute(statement).mappings()]
+
+
+def run_of(connection: Connection, number: int) -> int | None:
+    """The run that moved a transfer last; None: none did."""
+    return connection.scalar(select(_T.c.logging_id).where(_T.c.transfer_id == number))
+
+
+def given_up(connection: Connection, rule: str) -> list[Transfer]:
+    """The cancelled transfers of a rule that may have left something where they went."""
+    began = or_(_T.c.tries > 0, _T.c.durable_bytes > 0)
+    return _select(connection, _T.c.rule == rule, _T.c.state == TransferState.CANCELLED, began)
+
+
 def due(
     connection: Connection, rule: str, now: dt.datetime, limit: int, after: int = 0, away: Collection[str] = ()
 ) -> list[Transfer]:
@@ -115,6 +144,13 @@ def count_open(connection: Connection, rule: str) -> int:
     """How many transfers of a rule are not at an end."""
     statement = select(func.count()).where(_T.c.rule == rule, _T.c.state.in_(OPEN))
     return int(connection.scalar(statement) or 0)
+
+
+def counts_of(connection: Connection, rule: str) -> dict[TransferState, int]:
+    """How many transfers of a rule are in each state in which they are not complete."""
+    states = [state for state in TransferState if not state.is_complete]
+    statement = select(_T.c.state, func.count()).where(_T.c.rule == rule, _T.c.state.in_(states)).group_by(_T.c.state)
+    return {TransferState(state): count for state, count in connection.execute(statement)}
 
 
 def counts(connection: Connection) -> dict[tuple[str, TransferState], int]:
@@ -263,6 +299,13 @@ def renew(connection: Connection, number: int, order: Order) -> bool:
     }
     waiting = update(_T).where(_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)
     return connection.execute(waiting.values(values)).rowcount == 1
+
+
+def forget_partial(connection: Connection, numbers: Collection[int]) -> None:
+    """Record that nothing of cancelled transfers is left where they went."""
+    for some in batches(sorted(numbers)):
+        left = update(_T).where(_T.c.transfer_id.in_(some), _T.c.state == TransferState.CANCELLED)
+        connection.execute(left.values(tries=0, durable_bytes=0, token=""))
 
 
 def ingested(connection: Connection, files: Mapping[int, int]) -> None:

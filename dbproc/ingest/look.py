@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from dbproc.core.errors import TemporaryError, TransferError
+from dbproc.core.errors import FormatError, PermanentError, TemporaryError, TransferError
 from dbproc.core.model import Mission
 from dbproc.core.places import INCOMING, SourceSpec
 from dbproc.core.remote import News, Seen, news, settled
@@ -105,6 +105,8 @@ def look(store: Store, mission: Mission, source: SourceSpec) -> Found:
             _look(store, mission, source, place, found)
     except TransferError as error:
         found.failure = error
+    except FormatError as error:
+        found.failure = PermanentError(str(error))
     except OSError as error:  # of a place's library, which is to raise nothing else
         found.failure = TemporaryError(f"{type(error).__name__}: {error}")
     return found

@@ -154,6 +154,7 @@ class _Work:
 
     def run(self) -> Worked:
         """Until nothing is left that can be done now."""
+        self._discard_given_up()
         try:
             while self._start() or self._jobs:
                 self._listen()
@@ -167,6 +168,22 @@ class _Work:
         return self._worked
 
     # --- starting ---
+
+    def _discard_given_up(self) -> None:
+        """Remove what transfers left that were cancelled while nobody moved them; what is away is left for later."""
+        with self._store.begin() as connection:
+            left = transfers.given_up(connection, self._rule)
+        opened: dict[str, Place] = {}
+        gone: list[int] = []
+        for each in left:
+            with suppress(TransferError):
+                storage.discard(self._order(each, opened))
+                gone.append(each.transfer_id)
+        for place in opened.values():
+            place.close()
+        if gone:
+            with self._store.begin() as connection:
+                transfers.forget_partial(connection, gone)
 
     def _is_over(self) -> bool:
         return self._until is not None and time.monotonic() >= self._until
