@@ -73,7 +73,7 @@ def waiting(connection: Connection, source: str) -> dict[str, int]:
         _TRANSFER, _TRANSFER.c.transfer_id == _FILE.c.transfer_id
     )
     rows = connection.execute(statement.where(_FILE.c.source == source, _TRANSFER.c.state.in_(OPEN)))
-    return dict(row._tuple() for row in rows)
+    return {row[0]: row[1] for row in rows}
 
 
 def record_asked(connection: Connection, source: str, asked: Sequence[tuple[Seen, int]]) -> None:
