@@ -67,7 +67,8 @@ def connections(mission: Mission, name: str) -> int:
     return _MOST if isinstance(found, AreaSpec) else found.connections
 
 
-_MOST = 64
+_MOST = 16
+_HOUR = 3600.0
 
 
 def reserve(mission: Mission, origin: str, target: str) -> int:
@@ -87,3 +88,9 @@ def bandwidth(mission: Mission, name: str) -> float | None:
     found = None if name in (ROOT, INCOMING) else specified(mission, name)
     limit = found.bandwidth if isinstance(found, PlaceSpec) else None
     return None if limit is None else limit * 1e6
+
+
+def timeout(mission: Mission, name: str) -> float:
+    """Seconds after which a peer that sends next to nothing counts as gone; one of this machine has an hour."""
+    found = None if is_here(mission, name) else specified(mission, name)
+    return found.timeout.total_seconds() if isinstance(found, PlaceSpec) else _HOUR

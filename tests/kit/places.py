@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from dbproc.core.errors import TemporaryError
 from dbproc.storage.stores.base import Entry, Reader
 from dbproc.storage.stores.local import LocalPlace
 
 
-class Told:
-    """A place whose files are told with other facts: its entries go through `change`."""
+class Told(LocalPlace):
+    """A directory whose files are told with other facts: its entries go through `change`."""
 
     host = "elsewhere"
 
-    def __init__(self, place: LocalPlace, change: Callable[[Entry], Entry] = lambda entry: entry) -> None:
-        self._place = place
-        self._change = change
-        self.url = place.url
+    def __init__(self, directory: str, change: Callable[[Entry], Entry] = lambda entry: entry) -> None:
+        super().__init__(directory)
+        self.change = change
 
     def look(self, path: str) -> Entry:
-        return self._change(self._place.look(path))
+        return self.change(super().look(path))
 
-    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:
-        reader = self._place.read(path, 0)
-        entry = self._change(reader.entry)
-        reader.entry, reader.offset = replace(entry, version=reader.entry.version), 0
+    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:  # type: ignore[override]
+        reader = super().read(path)
+        entry = self.change(reader.entry)
         goes_on = known is not None and entry.is_provably(known)
         return _Reader(reader, entry, offset if goes_on else 0)
-
-    def __getattr__(self, name: str):
-        return getattr(self._place, name)
 
 
 class _Reader:
@@ -51,11 +45,11 @@ class _Reader:
 class Cut(Told):
     """A place whose connection breaks after so many bytes of each reading."""
 
-    def __init__(self, place: LocalPlace, count: int) -> None:
-        super().__init__(place)
+    def __init__(self, directory: str, count: int) -> None:
+        super().__init__(directory)
         self._count = count
 
-    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:
+    def read(self, path: str, offset: int = 0, known: Entry | None = None) -> Reader:  # type: ignore[override]
         return _Cut(super().read(path, offset, known), self._count)
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class Watch:
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Order]:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """An order to move a file of `BYTES`, beside strangers, with a checkpoint after each chunk."""
     monkeypatch.setattr(transfer, "CHECKPOINT_BYTES", 1)
     origin, target = tmp_path / "origin", tmp_path / "target"
@@ -54,22 +55,22 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Order
     (target / "b").mkdir(parents=True)
     (target / "b" / "stranger").write_text("a stranger")
 
-    def order(**values: object) -> Order:
-        given = {"origin": Told(LocalPlace(str(origin))), "target": LocalPlace(str(target)), "name": "1", **values}
+    def order(**values: Any) -> Any:
+        given = {"origin": Told(str(origin)), "target": LocalPlace(str(target)), "name": "1", **values}
         return Order(**{"origin_path": "a/x.bin", "target_path": "b/x.bin", **given})
 
     return order
 
 
-def _cut(make: Callable[..., Order], count: int) -> tuple[Order, Watch]:
+def _cut(make: Callable[..., Any], count: int) -> tuple[Any, Watch]:
     """An order that was cut after so many bytes, as the next process would give it, and what was told of it."""
     order, watch = make(), Watch()
     with pytest.raises(TemporaryError, match="broke"):
-        move(replace(order, origin=Cut(order.origin._place, count)), watch)
+        move(replace(order, origin=Cut(order.origin.directory, count)), watch)
     return replace(order, offset=watch.durable_bytes, known=watch.entry), watch
 
 
-def _there(order: Order) -> dict[str, bytes]:
+def _there(order: Any) -> dict[str, bytes]:
     top = Path(order.target.directory)
     return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
@@ -77,7 +78,7 @@ def _there(order: Order) -> dict[str, bytes]:
 STRANGERS = {"b/stranger": b"a stranger"}
 
 
-def test_a_file_is_moved_and_read_back(make: Callable[..., Order]) -> None:
+def test_a_file_is_moved_and_read_back(make: Callable[..., Any]) -> None:
     order = make(expected=(DIGEST.upper().replace("SHA256", "sha256"),))
     moved = move(order, Watch())
     placed = state_of(os.stat(Path(order.target.directory, "b/x.bin")))
@@ -85,23 +86,23 @@ def test_a_file_is_moved_and_read_back(make: Callable[..., Order]) -> None:
     assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
 
 
-def test_without_a_digest_of_the_origin_it_is_not_called_verified(make: Callable[..., Order]) -> None:
+def test_without_a_digest_of_the_origin_it_is_not_called_verified(make: Callable[..., Any]) -> None:
     assert move(make(), Watch()).why == "the origin tells no digest"
 
 
 @pytest.mark.parametrize("how", [{"read_twice": True}, {"origin_is_here": True}])
-def test_reading_the_origin_again_or_from_this_disk_verifies_it(make: Callable[..., Order], how: dict) -> None:
+def test_reading_the_origin_again_or_from_this_disk_verifies_it(make: Callable[..., Any], how: dict) -> None:
     assert move(make(**how), Watch()).why == ""
 
 
-def test_an_md5_that_the_origin_tells_verifies_it(make: Callable[..., Order]) -> None:
+def test_an_md5_that_the_origin_tells_verifies_it(make: Callable[..., Any]) -> None:
     md5 = f"md5:{hashlib.md5(BYTES).hexdigest()}"
     order = make()
-    order = replace(order, origin=Told(order.origin._place, lambda entry: replace(entry, digests=(md5,))))
+    order = replace(order, origin=Told(order.origin.directory, lambda entry: replace(entry, digests=(md5,))))
     assert move(order, Watch()).why == ""
 
 
-def test_it_goes_on_where_it_was_cut(make: Callable[..., Order]) -> None:
+def test_it_goes_on_where_it_was_cut(make: Callable[..., Any]) -> None:
     order, first = _cut(make, 3_000_000)
     assert 0 < first.durable_bytes <= 3_000_000
     again = Watch()
@@ -111,7 +112,7 @@ def test_it_goes_on_where_it_was_cut(make: Callable[..., Order]) -> None:
     assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
 
 
-def test_bytes_beyond_what_was_recorded_are_not_trusted(make: Callable[..., Order]) -> None:
+def test_bytes_beyond_what_was_recorded_are_not_trusted(make: Callable[..., Any]) -> None:
     order, _ = _cut(make, 3_000_000)
     partial = next(Path(order.target.directory, "b").glob(".dbproc-*"))
     partial.write_bytes(BYTES[: 1 << 20] + b"rubbish of a power cut")
@@ -119,34 +120,40 @@ def test_bytes_beyond_what_was_recorded_are_not_trusted(make: Callable[..., Orde
     assert _there(order)["b/x.bin"] == BYTES
 
 
-def test_it_is_begun_anew_when_the_origin_changed(make: Callable[..., Order]) -> None:
+def test_it_is_begun_anew_when_the_origin_changed(make: Callable[..., Any]) -> None:
     order, _ = _cut(make, 3_000_000)
     changed = BYTES[::-1]
-    Path(order.origin._place.directory, "a/x.bin").write_bytes(changed)
+    Path(order.origin.directory, "a/x.bin").write_bytes(changed)
     again = Watch()
     move(order, again)
     assert (again.offset, again.note) == (0, "begun anew: the origin's file is not provably the one of before")
     assert _there(order) == {**STRANGERS, "b/x.bin": changed}
 
 
-def test_same_size_and_time_are_not_enough_where_the_etag_is_another(make: Callable[..., Order]) -> None:
+def test_same_size_and_time_are_not_enough_where_the_etag_is_another(make: Callable[..., Any]) -> None:
     def told(etag: str) -> Callable[[Entry], Entry]:
         return lambda entry: replace(entry, etag=etag, version="", modified=LATER)
 
     order, watch = make(), Watch()
-    cut = Cut(order.origin._place, 3_000_000)
-    cut._change = told("one")
+    cut = Cut(order.origin.directory, 3_000_000)
+    cut.change = told("one")
     with pytest.raises(TemporaryError):
         move(replace(order, origin=cut), watch)
     again = Watch()
-    order = replace(order, origin=Told(order.origin._place, told("two")), offset=watch.durable_bytes, known=watch.entry)
+    order = replace(
+        order, origin=Told(order.origin.directory, told("two")), offset=watch.durable_bytes, known=watch.entry
+    )
     move(order, again)
     assert again.note.startswith("begun anew")
 
 
-def test_all_bytes_there_are_not_asked_for_again(make: Callable[..., Order], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_bytes_there_are_not_asked_for_again(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     order, watch = make(), Watch()
-    monkeypatch.setattr(LocalUpload, "finish", lambda self: (_ for _ in ()).throw(TemporaryError("killed")))
+
+    def killed(_: LocalUpload) -> None:
+        raise TemporaryError("killed")
+
+    monkeypatch.setattr(LocalUpload, "finish", killed)
     with pytest.raises(TemporaryError):
         move(order, watch)
     monkeypatch.undo()
@@ -156,26 +163,30 @@ def test_all_bytes_there_are_not_asked_for_again(make: Callable[..., Order], mon
     assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
 
 
-def test_other_bytes_than_promised_are_thrown_away(make: Callable[..., Order]) -> None:
+def test_other_bytes_than_promised_are_thrown_away(make: Callable[..., Any]) -> None:
     order = make(expected=("sha256:" + "0" * 64,))
     with pytest.raises(MismatchError, match="its digest is sha256:"):
         move(order, Watch())
     assert _there(order) == STRANGERS
 
 
-def test_an_origin_that_sends_less_or_more_than_it_told(make: Callable[..., Order]) -> None:
+def _of_size(size: int) -> Callable[[Entry], Entry]:
+    return lambda entry: replace(entry, size=size)
+
+
+def test_an_origin_that_sends_less_or_more_than_it_told(make: Callable[..., Any]) -> None:
     order = make()
     for size, error, words in (
         (len(BYTES) + 1, TemporaryError, "it ended after"),
         (len(BYTES) - 1, MismatchError, "it sends more than"),
     ):
-        lying = Told(order.origin._place, lambda entry, size=size: replace(entry, size=size))
+        lying = Told(order.origin.directory, _of_size(size))
         with pytest.raises(error, match=words):
             move(replace(order, origin=lying, name=f"of {size}"), Watch())
     assert "b/x.bin" not in _there(order)
 
 
-def test_bytes_that_are_read_back_otherwise(make: Callable[..., Order], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_are_read_back_otherwise(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     order = make()
     monkeypatch.setattr(LocalUpload, "read_back", lambda self: iter([b"other", BYTES[5:]]))
     with pytest.raises(MismatchError, match="read back"):
@@ -183,7 +194,7 @@ def test_bytes_that_are_read_back_otherwise(make: Callable[..., Order], monkeypa
     assert _there(order) == STRANGERS
 
 
-def test_what_has_the_name_is_never_overwritten(make: Callable[..., Order]) -> None:
+def test_what_has_the_name_is_never_overwritten(make: Callable[..., Any]) -> None:
     order = make()
     place = Path(order.target.directory, "b/x.bin")
     place.write_text("somebody else's")
@@ -196,7 +207,7 @@ def test_what_has_the_name_is_never_overwritten(make: Callable[..., Order]) -> N
     assert _there(order) == {**STRANGERS, "b/x.bin": BYTES}
 
 
-def test_what_an_earlier_try_had_published_is_not_moved_again(make: Callable[..., Order]) -> None:
+def test_what_an_earlier_try_had_published_is_not_moved_again(make: Callable[..., Any]) -> None:
     order = make(expected=(DIGEST,))
     move(order, Watch())
     again = Watch()
@@ -204,20 +215,20 @@ def test_what_an_earlier_try_had_published_is_not_moved_again(make: Callable[...
     assert again.count == 0
 
 
-def test_a_place_without_room(make: Callable[..., Order]) -> None:
+def test_a_place_without_room(make: Callable[..., Any]) -> None:
     with pytest.raises(RoomError, match=r"bytes free; 5,120,000 more are needed, and .* must stay free"):
         move(make(reserve=1 << 60), Watch())
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "b/../../x", "b//x", "a\nb", "x" * 300, "b/\udcff"])
-def test_names_that_lead_out_or_that_no_place_can_hold(make: Callable[..., Order], path: str) -> None:
+def test_names_that_lead_out_or_that_no_place_can_hold(make: Callable[..., Any], path: str) -> None:
     order = make(target_path=path)
     with pytest.raises(PermanentError):
         move(order, Watch())
     assert _there(order) == STRANGERS
 
 
-def test_a_link_that_leads_out(make: Callable[..., Order], tmp_path: Path) -> None:
+def test_a_link_that_leads_out(make: Callable[..., Any], tmp_path: Path) -> None:
     order = make(target_path="out/x.bin")
     (tmp_path / "elsewhere").mkdir()
     Path(order.target.directory, "out").symlink_to(tmp_path / "elsewhere")
@@ -226,18 +237,19 @@ def test_a_link_that_leads_out(make: Callable[..., Order], tmp_path: Path) -> No
     assert os.listdir(tmp_path / "elsewhere") == []
 
 
-def test_a_disk_that_is_not_mounted_is_the_places_fault(make: Callable[..., Order], tmp_path: Path) -> None:
+def test_a_disk_that_is_not_mounted_is_the_places_fault(make: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(TemporaryError, match="mounted") as caught:
         move(make(target=LocalPlace(str(tmp_path / "away"))), Watch())
     assert caught.value.is_of_place
     assert not (tmp_path / "away").exists()
 
 
-def test_an_origin_that_is_written_to_meanwhile(make: Callable[..., Order]) -> None:
+def test_an_origin_that_is_written_to_meanwhile(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     order = make(origin_is_here=True)
-    order = replace(order, origin=order.origin._place)
+    order = replace(order, origin=LocalPlace(order.origin.directory))
     watch = Watch()
-    watch.came = lambda count: Path(order.origin.directory, "a/x.bin").write_bytes(b"other bytes")
-    with pytest.raises(TemporaryError, match="changed while it was read|ended after"):
+    place = Path(order.origin.directory, "a/x.bin")
+    monkeypatch.setattr(watch, "came", lambda count: place.write_bytes(b"other bytes"))
+    with pytest.raises(TemporaryError, match=r"changed while it was read|ended after"):
         move(order, watch)
     assert "b/x.bin" not in _there(order)
