@@ -173,6 +173,7 @@ class _Run:
         """Ingest and process, as the options say."""
         no_inspector = self._settle_inspectors()
         if self._options.ingest:
+            self._fetch()
             returned = frozenset(move.source for move in self._returned)
             settled = self._settled(returned)
             if not no_inspector:
@@ -182,6 +183,14 @@ class _Run:
             if self._options.process:
                 self._process(no_inspector)
         self._stage()
+
+    def _fetch(self) -> None:
+        """Fetch from the sources that are due."""
+        mission = self._definition.mission
+        if any(source.active for source in mission.sources):
+            from dbproc.ingest.sources import fetch_due
+
+            fetch_due(self._store, mission, self._report, self._run_id)
 
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
@@ -261,7 +270,7 @@ class _Run:
 
     def _settled(self, returned: frozenset[str] = frozenset()) -> Sequence[Arrival]:
         """What may be taken from incoming; what cannot be looked at is told once."""
-        found = scan_mission(self._definition, self._options.pattern, returned)
+        found = scan_mission(self._store, self._definition, self._options.pattern, returned)
         self._report.unsettled = found.unsettled
         self._report.took_nothing = not (found.settled or all(map(is_unfinished, found.names)))
         for name, why in found.unreadable:

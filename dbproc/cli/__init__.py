@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("run", "Ingest what arrived, build everything that is stale, and exit."),
         "ingest": ("run", "Ingest what arrived, and build nothing."),
         "process": ("run", "Build everything that is stale, without looking into incoming."),
+        "fetch": ("fetch", "Fetch what is new at the sources into incoming."),
         "run-process": ("run_process", "Run one process over a range of dates, by hand."),
         "unlock": ("unlock", "Clear the lock of a dead run."),
     },
@@ -81,6 +82,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reap": ("reap", "Move superseded versions to the trash, as products say."),
     },
     "Data": {
+        "transfers": ("transfers", "Look at files on their way; retry them, cancel them."),
         "stage": ("stage", "Put files into a user's area, for a while."),
         "stages": ("stage", "Look at what was staged, what users have in their areas; end it."),
         "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
