@@ -231,6 +231,19 @@ def cancel(connection: Connection, numbers: Collection[int], reason: str) -> set
     return _change(connection, numbers, TransferState.CANCELLED, values)
 
 
+def reroute(connection: Connection, number: int, origin: Spot, reason: str) -> bool:
+    """Have a transfer that waits take its file from elsewhere; whether it still waited."""
+    values = {
+        "origin_place": origin.place,
+        "origin_path": origin.path,
+        "origin_url": origin.url,
+        "reason": reason,
+        "next_try": None,
+    }
+    waits = (_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)
+    return connection.execute(update(_T).where(*waits).values(values)).rowcount == 1
+
+
 def ingested(connection: Connection, files: Mapping[int, int]) -> None:
     """Record which file each of some transfers became: number of the transfer → number of the file."""
     if files:
