@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
@@ -148,6 +148,7 @@ class _Run:
         refuse_harmful(self._definition)
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
+        self._has_stages = False
         self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
 
@@ -178,8 +179,10 @@ class _Run:
             if not no_inspector:
                 self._ingest(settled)
         self._notice_lost()
-        if self._options.process:
-            self._process(no_inspector)
+        with self._copying():
+            if self._options.process:
+                self._process(no_inspector)
+        self._stage()
 
     def _fetch(self) -> None:
         """Fetch from the sources that are due."""
@@ -206,15 +209,24 @@ class _Run:
         tell_undue(self._report, definition, decisions)
         with self._store.begin() as connection:
             links.outdate(connection)
-        with Inspection(definition) as inspection:
+        with self._copying(), Inspection(definition) as inspection:
             if not self._unconfirmed(inspection, frozenset({process})):
                 self._execute(definition, OnDemand(definition, decisions), inspection)
         self._put_links_right(None)
+
+    def _copying(self) -> AbstractContextManager[object]:
+        """Copies of files go into stores meanwhile, as the mission wants."""
+        if not self._definition.mission.replicates:
+            return nullcontext()
+        from dbproc.run.copying import Copying
+
+        return Copying(self._store, self._definition, self._run_id, self._report)
 
     def recover(self, *, was_killed: bool) -> None:
         """Put right what a dead run left; `was_killed`: it held the lock."""
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
+        self._has_stages = waits.stages
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers or was_killed:
@@ -311,6 +323,13 @@ class _Run:
         from dbproc.run.links import refresh
 
         refresh(self._store, self._definition.mission, self._report, touched)
+
+    def _stage(self) -> None:
+        """End requests for staging whose time is over, and work at those of which files wait."""
+        if self._has_stages:
+            from dbproc.changes.staging.runs import work_off
+
+            work_off(self._store, self._run_id, self._report)
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""

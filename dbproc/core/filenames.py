@@ -83,9 +83,6 @@ _TIME_FIELDS: dict[str, Callable[[dt.datetime], object]] = {
 TIME_FIELDS = frozenset(_TIME_FIELDS)
 """The fields that are parts of a time."""
 
-DATE_FIELDS = frozenset({"DATE", "datetime"})
-"""Those of them that are a whole date each."""
-
 _OF_ANY_LENGTH = frozenset({"QACODE", "VERSION", "datetime", "mday", "APID"})
 """The fields of :data:`FIELDS` that may be longer or shorter."""
 
@@ -323,6 +320,14 @@ def _field_regex(text: str, name: str, spec: str) -> str:
 def filled(text: str, values: Mapping[str, str]) -> str:
     """A format with values for its fields as they stand in a name: the reverse of :meth:`Format.values`."""
     return "".join(literal + (values[name] if name is not None else "") for literal, name, _, _ in _parsed(text))
+
+
+def without_ending(format: Format, filename: str) -> str:
+    """A name of a format without the ending that is fixed there, from its first point on: ``.nc``, ``.tar.gz``; a part
+    of a field is none."""
+    *_, (literal, name, _, _) = _parsed(format.text)
+    point = literal.find(".") if name is None else -1
+    return filename if point < 0 else filename.removesuffix(literal[point:])
 
 
 def field_pattern(format: Format, name: str) -> str:

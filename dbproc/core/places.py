@@ -78,7 +78,7 @@ def url_fault(text: str) -> str | None:
     scheme = parts.scheme
     if scheme not in SCHEMES or not text.startswith(f"{scheme}:"):
         return f"must begin with one of {', '.join(f'{each}:' for each in SCHEMES)}"
-    found = _credential_fault(parts, f"the keys of [source.NAME] and [store.NAME] {_REFER}")
+    found = _credential_fault(parts, f"{_REFER}, in a key of its own")
     if found is not None:
         return found
     if parts.username is not None and scheme != "sftp":

@@ -32,6 +32,7 @@ def _row(order: Order, now: dt.datetime) -> dict[str, Any]:
         "rule": order.rule,
         "filename": order.filename,
         "file_id": order.file_id,
+        "member": order.member,
         "origin_place": order.origin.place,
         "origin_path": order.origin.path,
         "origin_url": order.origin.url,
@@ -88,6 +89,11 @@ def arrived(connection: Connection, names: Sequence[str] | None = None) -> list[
 def of_file(connection: Connection, file_id: int) -> list[Transfer]:
     """The transfers of a file of the catalogue."""
     return _select(connection, _T.c.file_id == file_id)
+
+
+def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Transfer]:
+    """The transfers of some files of the catalogue."""
+    return [each for some in batches(file_ids) for each in _select(connection, _T.c.file_id.in_(some))]
 
 
 def listed(
@@ -176,6 +182,7 @@ def transfer_of(row: RowMapping) -> Transfer:
         expected=tuple(json.loads(row["expected"])),
         expected_of=row["expected_of"],
         file_id=row["file_id"],
+        member=row["member"],
     )
     return Transfer(
         transfer_id=row["transfer_id"],

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from dbproc.core import places
 from dbproc.core.errors import FormatError
-from dbproc.core.filenames import DATE_FIELDS, TIME_FIELDS, compile_format
+from dbproc.core.filenames import TIME_FIELDS, compile_format
 from dbproc.core.keys import keys
 from dbproc.core.places import AreaSpec, Layout, PlaceSpec, ReplicateSpec, SourceSpec, StoreSpec, Trust
 from dbproc.core.spec import Definition, KeyPath, MissionSpec
@@ -36,7 +36,7 @@ _READ_FROM = ("http", "https")
 """Protocols by which nothing is put."""
 
 _SCOPE = re.compile(r"[A-Za-z0-9._-]{1,200}")
-_FULL_DATES = ({"Y", "m", "d"}, {"Y", "b", "d"}, {"y", "m", "d"}, {"y", "b", "d"}, {"Y", "j"}, {"y", "j"})
+_YEARS = frozenset({"Y", "y", "DATE", "datetime"})
 _HOST_KEY = (
     "is missing; ssh-keyscan HOST | ssh-keygen -lf - shows the fingerprint, SHA256:…: compare it with the host's"
 )
@@ -143,8 +143,8 @@ def _source(path: KeyPath, source: SourceSpec) -> Iterator[Problem]:
     yield from _of((*path, "digests"), digests_fault(source.digests))
     if fault is None:
         fields = _fields(source.path)
-        if source.since is not None and not _is_day(fields):
-            yield Problem((*path, "since"), f"{source.path!r} has no fields of a whole date, {{Y}}{{m}}{{d}}, to go by")
+        if source.since is not None and not fields & _YEARS:
+            yield Problem((*path, "since"), f"{source.path!r} has no field of a year, {{Y}}, to go by")
         if source.back is not None and not _fields(posixpath.dirname(source.path)):
             yield Problem((*path, "back"), f"{source.path!r} has no directories of dates, {{Y}}/{{m}}, to go by")
 
@@ -182,10 +182,6 @@ def digests_fault(text: str) -> str | None:
 
 def _fields(path: str) -> frozenset[str]:
     return frozenset().union(*(compile_format(part).fields for part in path.split("/") if part))
-
-
-def _is_day(fields: frozenset[str]) -> bool:
-    return bool(fields & DATE_FIELDS) or any(whole <= fields for whole in _FULL_DATES)
 
 
 # --- stores ---

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbproc.core.candidates import Queued
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Definition, File, Mission, Task
 from dbproc.core.reasons import some_names
 from dbproc.core.states import Standing
-from dbproc.database import directories, files, lineage, log, moves, queue
+from dbproc.database import directories, files, lineage, log, moves, queue, replication
 from dbproc.database.store import Store, Transaction
 from dbproc.run.places import Place
+from dbproc.run.spoilt import kept
 from dbproc.storage.absence import away_words, is_away, names_in
 from dbproc.storage.layout import file_path
 
@@ -82,11 +83,23 @@ def notice(store: Store, definition: Definition, places: Sequence[Place], report
     seen = look(store, definition.mission, places)
     forget = [place.path for place in places if not place.state]
     with store.begin() as connection:
+        seen = replace(seen, lost=_without_kept(connection, definition.mission, seen.lost, report))
         _record(connection, definition, seen.lost)
         directories.remember(connection, seen.seen, forget)
     if seen.trouble is not None:
         report.add(Event.PROBLEM, "data", seen.trouble)
     _tell(store, definition, seen.lost, report)
+
+
+def _without_kept(connection: Transaction, mission: Mission, lost: Sequence[File], report: Report) -> tuple[File, ...]:
+    """The lost files that no store keeps; the others count as offloaded from now on."""
+    found = kept(connection, mission, [file.file_id for file in lost])
+    replication.set_offloaded(connection, sorted(found))
+    names = [file.filename for file in lost if file.file_id in found]
+    if names:
+        text = f"{some_names(names)}: counts as offloaded, for a store has a verified copy"
+        report.add(Event.NOTE, f"{len(names):,} {_GONE}", text)
+    return tuple(file for file in lost if file.file_id not in found)
 
 
 def _tell(store: Store, definition: Definition, lost: Sequence[File], report: Report) -> None:
@@ -120,10 +133,13 @@ def words(made_from_it: Sequence[str], *, is_made_again: bool) -> str:
 def record_lost(store: Store, definition: Definition, tasks: Sequence[Task]) -> tuple[list[File], list[Queued]]:
     """Record which made inputs of tasks are gone, and queue what those were made from; both are returned."""
     wanted = {file.file_id: file for task in tasks for file in task.inputs}
-    gone = {number: file for number, file in wanted.items() if not os.path.lexists(file_path(definition, file))}
+    in_place = {number: file for number, file in wanted.items() if file.standing is Standing.IN_PLACE}
+    gone = {number: file for number, file in in_place.items() if not os.path.lexists(file_path(definition, file))}
     if not gone:
         return [], []
     with store.begin() as connection:
+        for number in kept(connection, definition.mission, sorted(gone)):
+            del gone[number]  # it is recalled
         again = made_again(connection, definition, gone.values())
         lost = [gone[number] for number in sorted(again) if _is_alone(connection, definition, gone[number])]
         return lost, queue.load(connection, _record(connection, definition, lost))

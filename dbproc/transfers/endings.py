@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState, StageState
 from dbproc.core.transfers import Task, Transfer, TransferState
-from dbproc.database import files, replicas, staging, transfers
+from dbproc.database import replicas, replication, staging, transfers
 from dbproc.database.store import Transaction
 from dbproc.storage.transfer import Moved
 from dbproc.transfers.places import STORE
@@ -33,7 +33,7 @@ def completed(
     if transfer.order.target.place.startswith(STORE):
         _enter_copy(connection, transfer, moved)
     elif transfer.order.target.place == ROOT and transfer.order.file_id is not None:
-        files.came_back(connection, transfer.order.file_id, moved.size, moved.digest)
+        replication.came_back(connection, transfer, moved.size, moved.digest, moved.placed)
     elif transfer.order.task is Task.STAGE:
         staging.settle(connection, transfer, StageState.PLACED, "", moved.size, moved.digest, moved.placed)
     return True
@@ -51,6 +51,7 @@ def _enter_copy(connection: Transaction, transfer: Transfer, moved: Moved) -> No
             moved.digest,
             ReplicaState.UNVERIFIED if moved.why else ReplicaState.VERIFIED,
             transfer_id=transfer.transfer_id,
+            member=transfer.order.member,
             reason=moved.why,
             now=dt.datetime.now(dt.UTC),
         )

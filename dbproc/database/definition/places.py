@@ -47,15 +47,14 @@ def _open_transfers(connection: Connection) -> Mapping[str, int]:
 
 
 def _kept_in(connection: Connection) -> dict[frozenset[str], int]:
-    """How many offloaded files there are, by the set of the stores that have them."""
+    """How many offloaded files there are, by the set of the stores that have them with all of their members."""
     file, replica = schema.file, schema.replica
-    pairs = (
-        select(replica.c.file_id, replica.c.store)
+    copies = (
+        select(replica.c.file_id, replica.c.member, replica.c.store)
         .join(file, file.c.file_id == replica.c.file_id)
         .where(file.c.offloaded_time.is_not(None), replica.c.state.in_(_THERE))
-        .distinct()
     )
-    stores: dict[int, list[str]] = {}
-    for file_id, store in connection.execute(pairs):
-        stores.setdefault(file_id, []).append(store)
-    return dict(Counter(frozenset(names) for names in stores.values()))
+    members: dict[int, dict[str, set[str]]] = {}
+    for file_id, member, store in connection.execute(copies):
+        members.setdefault(file_id, {}).setdefault(member, set()).add(store)
+    return dict(Counter(frozenset(set.intersection(*each.values())) for each in members.values()))
