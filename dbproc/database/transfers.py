@@ -316,6 +316,19 @@ def forget_partial(connection: Connection, numbers: Collection[int]) -> None:
         connection.execute(left.values(tries=0, durable_bytes=0, token=""))
 
 
+def reroute(connection: Connection, number: int, origin: Spot, reason: str) -> bool:
+    """Have a transfer that waits take its file from elsewhere; whether it still waited."""
+    values = {
+        "origin_place": origin.place,
+        "origin_path": origin.path,
+        "origin_url": origin.url,
+        "reason": reason,
+        "next_try": None,
+    }
+    waits = (_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)
+    return connection.execute(update(_T).where(*waits).values(values)).rowcount == 1
+
+
 def ingested(connection: Connection, files: Mapping[int, int]) -> None:
     """Record which file each of some transfers became: number of the transfer → number of the file."""
     if files:

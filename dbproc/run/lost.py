@@ -6,8 +6,8 @@ Where all of a directory is gone at once nothing is recorded: its disk may not b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from dbproc.core.candidates import Queued
 from dbproc.core.events import Event, Report
@@ -28,10 +28,11 @@ _GONE = "gone from disk"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen in directories: the files that are gone, the directories that lack all of theirs with how many
-    these are, and those that are whole, or will be when that is recorded."""
+    """What was seen in directories: the files that are gone, those of them that a store keeps, the directories that
+    lack all of theirs with how many these are, and those that are whole, or will be when that is recorded."""
 
     lost: tuple[File, ...] = ()
+    kept: tuple[File, ...] = ()
     left_alone: Mapping[str, int] = field(default_factory=dict)
     seen: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,7 +59,17 @@ def look(store: Store, mission: Mission, places: Sequence[Place]) -> Look:
             suspects += (number for name, number in wanted.items() if name not in there)
             if place.is_settled:
                 seen[path] = place.state
-    return Look(tuple(_still(store, mission, sorted(suspects))), left_alone, seen)
+    gone = _still(store, mission, sorted(suspects))
+    with store.begin() as connection:
+        elsewhere = kept(connection, mission, [file.file_id for file in gone])
+    lost, in_stores = _divided(gone, lambda file: file.file_id in elsewhere)
+    return Look(lost, in_stores, left_alone, seen)
+
+
+def _divided(files: Iterable[File], is_meant: Callable[[File], bool]) -> tuple[tuple[File, ...], tuple[File, ...]]:
+    """Files that are not meant, and those that are."""
+    every = [(is_meant(file), file) for file in files]
+    return tuple(file for meant, file in every if not meant), tuple(file for meant, file in every if meant)
 
 
 def _still(store: Store, mission: Mission, suspects: Sequence[int]) -> list[File]:
@@ -83,23 +94,16 @@ def notice(store: Store, definition: Definition, places: Sequence[Place], report
     seen = look(store, definition.mission, places)
     forget = [place.path for place in places if not place.state]
     with store.begin() as connection:
-        seen = replace(seen, lost=_without_kept(connection, definition.mission, seen.lost, report))
         _record(connection, definition, seen.lost)
+        replication.set_offloaded(connection, sorted(file.file_id for file in seen.kept))
         directories.remember(connection, seen.seen, forget)
     if seen.trouble is not None:
         report.add(Event.PROBLEM, "data", seen.trouble)
+    if seen.kept:
+        names = some_names([file.filename for file in seen.kept])
+        text = f"{names}; for each a store has a verified copy, and it counts as offloaded"
+        report.add(Event.NOTE, f"{len(seen.kept):,} {_GONE}", text)
     _tell(store, definition, seen.lost, report)
-
-
-def _without_kept(connection: Transaction, mission: Mission, lost: Sequence[File], report: Report) -> tuple[File, ...]:
-    """The lost files that no store keeps; the others count as offloaded from now on."""
-    found = kept(connection, mission, [file.file_id for file in lost])
-    replication.set_offloaded(connection, sorted(found))
-    names = [file.filename for file in lost if file.file_id in found]
-    if names:
-        text = f"{some_names(names)}: counts as offloaded, for a store has a verified copy"
-        report.add(Event.NOTE, f"{len(names):,} {_GONE}", text)
-    return tuple(file for file in lost if file.file_id not in found)
 
 
 def _tell(store: Store, definition: Definition, lost: Sequence[File], report: Report) -> None:
@@ -139,7 +143,7 @@ def record_lost(store: Store, definition: Definition, tasks: Sequence[Task]) -> 
         return [], []
     with store.begin() as connection:
         for number in kept(connection, definition.mission, sorted(gone)):
-            del gone[number]  # it is recalled
+            del gone[number]  # it counts as offloaded, and comes back
         again = made_again(connection, definition, gone.values())
         lost = [gone[number] for number in sorted(again) if _is_alone(connection, definition, gone[number])]
         return lost, queue.load(connection, _record(connection, definition, lost))

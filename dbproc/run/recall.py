@@ -111,11 +111,20 @@ class Recall:
                     self.wanted.discard(part.file_id)
                 else:
                     is_open = is_open or step
-            given_up = [t.transfer_id for t in known.left_behind(orders)]
-            transfers.cancel(connection, given_up, "its store is not up; it comes from another one")
             orders = [order for order in orders if order.file_id in self.wanted]
-            transfers.ask(connection, orders)
+            self._ask(connection, known, orders)
         return is_open or bool(orders)
+
+    def _ask(self, connection: Transaction, known: _Known, orders: Sequence[Order]) -> None:
+        """Enter orders; what waits for a store that is not up comes from the other one."""
+        waiting = [known.moving.get((order.file_id or 0, order.member)) for order in orders]
+        new = [order for order, before in zip(orders, waiting, strict=True) if before is None]
+        transfers.ask(connection, new)
+        for order, before in zip(orders, waiting, strict=True):
+            if before is not None:
+                self._tried[(*_key(before), _store(order))] = before.tries
+                why = f"{before.order.origin.place} is not up: {before.reason}"
+                transfers.reroute(connection, before.transfer_id, order.origin, why)
 
     def _step(self, known: _Known, part: Part) -> Order | _Not | bool:
         """What to do for a part: an order, why it does not come now, or nothing and whether something brings it."""
@@ -136,7 +145,7 @@ class Recall:
     def _has_still_to_try(self, moving: Transfer, now: dt.datetime) -> bool:
         """Whether a transfer that is open has not been tried yet by this recall."""
         order = moving.order
-        way = (order.file_id or 0, order.member, order.origin.place.removeprefix("store "))
+        way = (order.file_id or 0, order.member, _store(order))
         if moving.next_try is not None and moving.next_try > now:
             self._tried.setdefault(way, moving.tries)
             return False
@@ -175,10 +184,9 @@ class _Known:
             now=dt.datetime.now(dt.UTC),
         )
 
-    def left_behind(self, orders: Sequence[Order]) -> list[Transfer]:
-        """The transfers that wait and for which others are ordered instead."""
-        keys = [(order.file_id or 0, order.member) for order in orders]
-        return [self.moving[key] for key in keys if key in self.moving]
+
+def _store(order: Order) -> str:
+    return order.origin.place.removeprefix("store ")
 
 
 def _key(transfer: Transfer) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from dbproc.database import directories, files, queue, replication
 from dbproc.database import moves as placements
 from dbproc.database.store import Store, Transaction
 from dbproc.run.inputs import spoilt
+from dbproc.run.recall import foreseen
 from dbproc.run.withdrawal import moved
 from dbproc.storage.aside import move_aside
 
@@ -35,6 +36,20 @@ def leave_to_stores(store: Store, mission: Mission, file_ids: Sequence[int], rep
         if directories.away(connection, mission, known) is not None:
             return set()  # its disk may not be mounted
     return {file.file_id for file in known if _is_left(store, mission, file, report)}
+
+
+def to_recall(store: Store, mission: Mission, file_ids: Sequence[int]) -> set[int]:
+    """Those of some files that a job would have to wait for, and that a store has; changes nothing."""
+    if not mission.stores:
+        return set()
+    with store.begin() as connection:
+        rows = files.files_numbered(connection, file_ids)
+    away = [row.file_id for row in rows if row.standing is Standing.OFFLOADED]
+    here = [row.file_id for row in rows if row.standing is Standing.IN_PLACE]
+    bad = spoilt(store, mission, here)
+    with store.begin() as connection:
+        _, nowhere = foreseen(connection, mission, away)
+        return (set(away) - nowhere) | kept(connection, mission, bad)
 
 
 def kept(connection: Transaction, mission: Mission, file_ids: Sequence[int]) -> set[int]:
