@@ -171,7 +171,7 @@ def _source_words(source: SourceNow) -> str:
         return "not in use"
     looked = "not looked at yet" if source.looked is None else f"looked at {cell(source.looked)}"
     following = "" if source.next_look is None else f", again after {cell(source.next_look)}"
-    counts = (f"{source.waiting} wait" if source.waiting else "", f"{source.failed} failed" if source.failed else "")
+    counts = (f"{source.waiting} waiting" if source.waiting else "", f"{source.failed} failed" if source.failed else "")
     shown = "".join(f", {each}" for each in counts if each)
     return f"{looked}{following}{shown}{'; ' + bad(cell(source.problem)) if source.problem else ''}"
 
