@@ -148,6 +148,7 @@ class _Run:
         refuse_harmful(self._definition)
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
+        self._has_stages = False
         self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
 
@@ -172,6 +173,7 @@ class _Run:
         """Ingest and process, as the options say."""
         no_inspector = self._settle_inspectors()
         if self._options.ingest:
+            self._fetch()
             returned = frozenset(move.source for move in self._returned)
             settled = self._settled(returned)
             if not no_inspector:
@@ -180,6 +182,15 @@ class _Run:
         with self._copying():
             if self._options.process:
                 self._process(no_inspector)
+        self._stage()
+
+    def _fetch(self) -> None:
+        """Fetch from the sources that are due."""
+        mission = self._definition.mission
+        if any(source.active for source in mission.sources):
+            from dbproc.ingest.sources import fetch_due
+
+            fetch_due(self._store, mission, self._report, self._run_id)
 
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
@@ -215,6 +226,7 @@ class _Run:
         """Put right what a dead run left; `was_killed`: it held the lock."""
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
+        self._has_stages = waits.stages
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers or was_killed:
@@ -258,7 +270,7 @@ class _Run:
 
     def _settled(self, returned: frozenset[str] = frozenset()) -> Sequence[Arrival]:
         """What may be taken from incoming; what cannot be looked at is told once."""
-        found = scan_mission(self._definition, self._options.pattern, returned)
+        found = scan_mission(self._store, self._definition, self._options.pattern, returned)
         self._report.unsettled = found.unsettled
         self._report.took_nothing = not (found.settled or all(map(is_unfinished, found.names)))
         for name, why in found.unreadable:
@@ -311,6 +323,13 @@ class _Run:
         from dbproc.run.links import refresh
 
         refresh(self._store, self._definition.mission, self._report, touched)
+
+    def _stage(self) -> None:
+        """End requests for staging whose time is over, and work at those of which files wait."""
+        if self._has_stages:
+            from dbproc.changes.staging.runs import work_off
+
+            work_off(self._store, self._run_id, self._report)
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-_UNKNOWN = "unknown"
+UNKNOWN = ":unknown"
+"""How the digest of a file ends that nobody has read yet."""
 
 
 def unknown_digest(algorithm: str) -> str:
     """What stands for the digest of a file that nobody has read yet."""
-    return f"{algorithm}:{_UNKNOWN}"
+    return f"{algorithm}{UNKNOWN}"
 
 
 def is_unknown(digest: str) -> bool:
     """Whether nobody has taken the digest of a file yet."""
-    return digest.endswith(f":{_UNKNOWN}")
+    return digest.endswith(UNKNOWN)

@@ -502,7 +502,7 @@ class NewFile:
     version: Version
     level: float
     directory: str
-    size: int
+    size: int | None  #: None: nobody has told, of a file that is in stores alone
     digest: str
     created: dt.datetime
     arrived: dt.datetime | None = None  #: when it came into incoming

@@ -539,6 +539,12 @@ def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: 
     return next(iter(files_of(connection, statement)), None)
 
 
+def names_from(connection: Connection, beginning: str) -> list[str]:
+    """The names of files that begin so, in their order."""
+    begins = select(FILE.c.filename).distinct().where(FILE.c.filename.startswith(beginning, autoescape=True))
+    return list(connection.scalars(begins.order_by(FILE.c.filename).limit(_FAMILY)))
+
+
 def _near(connection: Connection, wanted: str) -> Sequence[str]:
     """Names that may be meant: what begins so, else what is spelt alike in its family."""
     begins = select(FILE.c.filename).distinct().where(FILE.c.filename.startswith(wanted, autoescape=True))

@@ -243,7 +243,7 @@ def _recalls(store: Store, mission: Mission, tasks: Sequence[Task]) -> tuple[Fro
 def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Plan, Sequence[triage.Decision]]:
     """What the next run would ingest, or why that cannot be determined."""
     try:
-        found = scan_mission(definition, options.pattern)
+        found = scan_mission(store, definition, options.pattern)
     except UserError as error:
         return Plan(incoming=(), unsettled=0, incoming_problem=str(error)), ()
     if not found.settled:

@@ -194,7 +194,7 @@ class Triage:
         return Refused(arrival, RefusalReason.SAME_NAME, message, measured=found, other_digest=known.digest)
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured, former: KnownFile | None) -> Decision:
-        product, facts = answer.product, _with_word(answer.product, arrival.name, answer.facts)
+        product, facts = answer.product, with_word(answer.product, arrival.name, answer.facts)
         version = facts.version or FIRST_VERSION
         directory = directory_of(product, facts, version)
         target = home(self._definition.mission, product, directory, arrival.name)
@@ -322,7 +322,7 @@ def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
     return is_same and (arrival.kind is Kind.LINK or measured.state == arrival.state)
 
 
-def _with_word(product: Product, name: str, facts: FileFacts) -> FileFacts:
+def with_word(product: Product, name: str, facts: FileFacts) -> FileFacts:
     """The facts of a file that says how good another one is: its word is a keyword, whatever the inspector gives, so
     that another word about that one is another file."""
     keywords = keywords_of(facts.keywords)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState, StageState
@@ -64,3 +64,23 @@ def failed(connection: Transaction, transfer: Transfer, reason: str) -> bool:
     if transfer.order.task is Task.STAGE:
         staging.settle(connection, transfer, StageState.FAILED, reason)
     return True
+
+
+def cancelled(connection: Transaction, numbers: Collection[int], reason: str) -> set[int]:
+    """Enter that transfers were given up by a person; those that were not at an end."""
+    done = transfers.cancel(connection, numbers, reason)
+    _settle_staged(connection, done, StageState.FAILED, reason)
+    return done
+
+
+def retried(connection: Transaction, numbers: Collection[int]) -> set[int]:
+    """Have transfers be tried at once that failed, were cancelled, or wait; those that could be."""
+    done = transfers.retry(connection, numbers)
+    _settle_staged(connection, done, StageState.WAITING, "")
+    return done
+
+
+def _settle_staged(connection: Transaction, numbers: Collection[int], state: StageState, reason: str) -> None:
+    for each in transfers.numbered(connection, numbers):
+        if each.order.task is Task.STAGE:
+            staging.settle(connection, each, state, reason, each.order.size)

@@ -92,6 +92,8 @@ def _add_transfers() -> None:
     op.create_index("ix_transfer_rule", "transfer", ["rule", "state"])
     where = sa.text(OPEN_STATES)
     op.create_index("ix_transfer_open", "transfer", ["transfer_id"], sqlite_where=where, postgresql_where=where)
+    where = sa.text("file_id IS NULL AND task = 'fetch'")
+    op.create_index("ix_transfer_arrived", "transfer", ["filename"], sqlite_where=where, postgresql_where=where)
 
 
 def _add_replicas() -> None:
@@ -152,7 +154,7 @@ def _add_staging() -> None:
         sa.Column("link", sa.String(10), nullable=False),
         sa.Column("asked_time", TIME, nullable=False),
         _text("user"),
-        *(sa.Column("expires_time", TIME), sa.Column("removed_time", TIME)),
+        *(sa.Column("expires_time", TIME), sa.Column("removed_time", TIME), _text("made", "[]")),
         sa.PrimaryKeyConstraint("stage_id", name=op.f("pk_stage")),
     )
     op.create_index("ix_stage_owner", "stage", ["area", "owner"])
