@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, false, func, literal, or_, select, update
 
 from dbproc.core.places import ROOT, Link
 from dbproc.core.states import ReplicaState, StageState
@@ -158,7 +158,7 @@ def set_offloaded(connection: Connection, file_ids: Sequence[int]) -> None:
 def kept_elsewhere(connection: Connection, file_ids: Sequence[int], stores: Collection[str]) -> set[int]:
     """Those of some files of which one of the stores has a verified copy, with all members."""
     found: set[int] = set()
-    whole = or_(*map(_is_whole_in, stores))
+    whole = or_(false(), *map(_is_whole_in, stores))
     for some in batches(file_ids if stores else []):
         found.update(connection.scalars(select(FILE.c.file_id).where(FILE.c.file_id.in_(some), whole)))
     return found
