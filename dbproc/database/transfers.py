@@ -295,19 +295,6 @@ def cancel(connection: Connection, numbers: Collection[int], reason: str) -> set
     return _change(connection, numbers, TransferState.CANCELLED, values)
 
 
-def reroute(connection: Connection, number: int, origin: Spot, reason: str) -> bool:
-    """Have a transfer that waits take its file from elsewhere; whether it still waited."""
-    values = {
-        "origin_place": origin.place,
-        "origin_path": origin.path,
-        "origin_url": origin.url,
-        "reason": reason,
-        "next_try": None,
-    }
-    waits = (_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)
-    return connection.execute(update(_T).where(*waits).values(values)).rowcount == 1
-
-
 def renew(connection: Connection, number: int, order: Order) -> bool:
     """Have a transfer that waits be of the file as it is at its origin by now; whether it still waited."""
     values = {
@@ -326,6 +313,19 @@ def forget_partial(connection: Connection, numbers: Collection[int]) -> None:
     for some in batches(sorted(numbers)):
         left = update(_T).where(_T.c.transfer_id.in_(some), _T.c.state == TransferState.CANCELLED)
         connection.execute(left.values(tries=0, durable_bytes=0, token=""))
+
+
+def reroute(connection: Connection, number: int, origin: Spot, reason: str) -> bool:
+    """Have a transfer that waits take its file from elsewhere; whether it still waited."""
+    values = {
+        "origin_place": origin.place,
+        "origin_path": origin.path,
+        "origin_url": origin.url,
+        "reason": reason,
+        "next_try": None,
+    }
+    waits = (_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)
+    return connection.execute(update(_T).where(*waits).values(values)).rowcount == 1
 
 
 def ingested(connection: Connection, files: Mapping[int, int]) -> None:
