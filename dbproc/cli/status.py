@@ -156,6 +156,10 @@ def _print_status(facts: Status) -> None:
         click.echo(cell(f"  {lost.file}: {lost.words}"))
     if facts.lost > len(facts.lost_files):
         click.echo(f"  and {facts.lost - len(facts.lost_files):,} more; to see them: dbproc files --missing")
+    if facts.few_copies:
+        click.echo(bad("\nfewer verified copies in stores than are wanted:"))
+    for few in facts.few_copies:
+        echo_folded(f"  {cell(str(few))}")
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
