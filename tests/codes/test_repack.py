@@ -335,6 +335,13 @@ def test_it_is_run_as_a_file_and_ended_at_any_time_without_a_trace(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["in.tar"]
 
 
+def test_what_takes_more_memory_than_there_is_to_be_is_refused(tmp_path: Path, refused: Callable[..., str]) -> None:
+    with py7zr.SevenZipFile(tmp_path / "in.7z", "w", filters=[{"id": py7zr.FILTER_LZMA2, "preset": 1}]) as packed:
+        packed.writestr(b"small", "a")
+        packed.header.main_streams.unpackinfo.folders[0].coders[0]["properties"] = bytes([40])  # 4 GiB are remembered
+    assert "in.7z: it cannot be repacked in 512 MiB" in refused("repack", "in.7z", "out.zip")
+
+
 @pytest.mark.parametrize(
     "kind", ["7z", pytest.param("zip", marks=pytest.mark.thorough), pytest.param("tar.zst", marks=pytest.mark.thorough)]
 )
