@@ -95,7 +95,7 @@ def list_them(hosts: Path) -> None:
 
 
 def with_urls(mission: str, urls: dict[str, str]) -> str:
-    """A mission file in which some of the stores lie elsewhere: ``urls`` holds the lines that say where, and as whom."""
+    """A mission file in which stores lie elsewhere: ``urls`` holds the lines that say where, and as whom."""
     for store, lines in urls.items():
         head, table, rest = re.split(rf"(\[store\.{store}\].*\n(?:\S.*\n)+)", mission)
         first, *keys = table.splitlines(keepends=True)
