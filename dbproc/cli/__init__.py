@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("run", "Ingest what arrived, build everything that is stale, and exit."),
         "ingest": ("run", "Ingest what arrived, and build nothing."),
         "process": ("run", "Build everything that is stale, without looking into incoming."),
+        "fetch": ("fetch", "Fetch what is new at the sources into incoming."),
         "run-process": ("run_process", "Run one process over a range of dates, by hand."),
         "unlock": ("unlock", "Clear the lock of a dead run."),
     },
@@ -43,6 +44,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "plan": ("plan", "Say what the next run would do and why."),
         "whatif": ("whatif", "Say exactly what would be made if something changed."),
         "files": ("files", "List files of the catalogue, by product, time and how they stand."),
+        "whereis": ("whereis", "Say where the copies of files are, and how they are."),
         "coverage": ("coverage", "Show a calendar of what there is, what is missing and why."),
         "why": ("why", "Explain a file, or why there is none."),
         "lineage": ("lineage", "Show what a file came from, and what came from it."),
@@ -61,6 +63,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reprocess": ("reprocess", "Have things made again."),
         "links": ("links", "Keep a tree of symbolic links to the newest files."),
         "release": ("release", "Release data under a name that stays, with a manifest; compare releases."),
+        "stores": ("stores", "Look at stores, check and heal them, take in what lies there."),
         "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
     },
     "Mend": {
@@ -69,6 +72,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "quarantine": ("quarantine", "Look at files that were refused, and take them out of quarantine."),
         "retry": ("retry", "Have the next run try again what failed or was given up."),
         "dismiss": ("dismiss", "Say of failures that nobody will mend them."),
+        "offload": ("offload", "Free local disk of files that stores keep."),
+        "recall": ("recall", "Bring files back from stores."),
         "withdraw": ("withdraw", "Take files back, with what cannot be made without them."),
         "restore": ("restore", "Undo what was last done to files."),
         "replace": ("replace", "Give a file other bytes under its name."),
@@ -77,6 +82,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reap": ("reap", "Move superseded versions to the trash, as products say."),
     },
     "Data": {
+        "transfers": ("transfers", "Look at files on their way; retry them, cancel them."),
+        "stage": ("stage", "Put files into a user's area, for a while."),
+        "stages": ("stage", "Look at what was staged, what users have in their areas; end it."),
         "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
     },
 }

@@ -17,7 +17,7 @@ from dbproc.core.model import Definition, KnownFile, Move, NewFile, SameName
 from dbproc.core.slot_text import file_words
 from dbproc.core.states import Correction, Purpose
 from dbproc.core.text import storable, time_of
-from dbproc.database import corrections, directories, files, log, quarantine, queue, verdicts
+from dbproc.database import corrections, directories, files, log, quarantine, queue, transfers, verdicts
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store, Transaction
@@ -191,6 +191,7 @@ class Ingest:
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
             again = [decision for decision, _ in made if isinstance(decision, Duplicate)]
             marked = self._settle_words(connection, [*ids, *restored], again)
+            self._note_fetched(connection, made, ids)
             placements.withdraw(connection, announced)
         for decision, _ in made:
             self._say(decision)
@@ -199,6 +200,21 @@ class Ingest:
         for decision, entry in entries:
             text = f"{decision.message} (now {entry.stored_name} in {self._definition.mission.quarantine})"
             self._report.add(Event.QUARANTINED, decision.arrival.name, text, reason=decision.reason)
+
+    def _note_fetched(self, connection: Transaction, made: Sequence[_Step], ids: Sequence[int]) -> None:
+        """Record of files that were fetched which ones of the catalogue they are, by name and bytes."""
+        new = iter(ids)
+        files_of = {
+            decision.arrival.name: (decision, next(new) if isinstance(decision, Accepted) else decision.known.file_id)
+            for decision, _ in made
+            if isinstance(decision, Accepted | Duplicate | Restored)
+        }
+        became = {
+            each.transfer_id: files_of[each.filename][1]
+            for each in transfers.arrived(connection, list(files_of))
+            if _is_what_came(files_of[each.filename][0], each)
+        }
+        transfers.ingested(connection, became)
 
     def _settle_words(
         self, connection: Transaction, file_ids: Sequence[int], again: Sequence[Duplicate]
@@ -219,7 +235,8 @@ class Ingest:
             text = accepted_words(self._definition, file)
             self._report.add(Event.INGESTED, name, text, product=product, date=date)
         elif isinstance(decision, Restored):
-            self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")
+            before = "offloaded from" if decision.known.is_offloaded else "missing from"
+            self._report.add(Event.RESTORED, name, f"it was {before} {decision.target}")
 
     def _tidy(self, made: Sequence[_Step]) -> None:
         """Remove from incoming what is safe elsewhere: links, and bytes that are in the catalogue."""
@@ -234,7 +251,7 @@ class Ingest:
         arrival, known = duplicate.arrival, duplicate.known
         fault = fault_at_home(duplicate)
         if fault is None:
-            if not known.exists:
+            if not known.exists or known.is_offloaded:
                 with self._store.begin() as connection:
                     sizes = {known.file_id: duplicate.measured.size}
                     files.set_existing(connection, [known.file_id], exists=True, sizes=sizes)
@@ -286,10 +303,19 @@ def accepted_words(definition: Definition, file: NewFile) -> str:
     return f"{words} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
 
 
+def _is_what_came(decision: Accepted | Duplicate | Restored, fetched: transfers.Arrived) -> bool:
+    """Whether a file has the bytes that were fetched."""
+    digest = decision.measured.digest
+    if algorithm_of(digest) == algorithm_of(fetched.digest):
+        return digest == fetched.digest
+    return fetched.placed != "" and decision.arrival.state == fetched.placed
+
+
 def _corrected(former: KnownFile, made: Sequence[Move]) -> Corrected:
-    """A file whose name and place others have taken; its bytes are lost where no move has put them aside."""
+    """A file whose name and place others have taken; its bytes are lost where no move has put them aside, unless
+    they are in stores."""
     is_kept = any(move.purpose is Purpose.ASIDE and _is_of(move, former) for move in made)
-    was_aside = former.correction_id is not None
+    was_aside = former.correction_id is not None or former.is_offloaded
     return Corrected(former.file_id, former={} if is_kept or was_aside else LOST)
 
 
