@@ -38,7 +38,7 @@ def problems(new: MissionSpec, places: Recorded) -> tuple[str, ...]:
 
 def test_a_new_mission_says_what_it_has() -> None:
     assert sentences(OLD, old=None) == [
-        "add: mission m: root /m; hook me added: webhook env:HOOK; source dmas added: https://example.org; "
+        "add: mission m: root /m; hook me added: env:HOOK; source dmas added: https://example.org; "
         "store nas added: file:///nas; store s3 added: s3://b; replicate 1 added: raw → nas; area users added: /users"
     ]
 
