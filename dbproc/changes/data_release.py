@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from dbproc.changes.correcting import correcting, refuse, require_some
 from dbproc.core.data_releases import Head, manifest_text, require_name
+from dbproc.core.digests import is_unknown
 from dbproc.core.errors import StorageError, UserError
 from dbproc.core.model import Mission
 from dbproc.core.states import Standing
@@ -151,7 +152,7 @@ def _require_sound(rows: Sequence[FileRow], lost: Sequence[FileRow], *, is_doubt
         "let a run make it again, or put it back, or leave it out by the options that select",
     )
     refuse(
-        [row for row in rows if row.standing is not Standing.IN_PLACE],
+        [row for row in rows if not row.standing.exists],
         "out of its place",
         "see: dbproc why FILE; leave it out by the options that select",
     )
@@ -171,7 +172,12 @@ def _require_bytes(store: Store, mission: Mission, rows: Sequence[FileRow]) -> N
     UserError
         One has not.
     """
-    faults = faults_of(store, mission, [row.file_id for row in rows])
+    refuse(
+        [row for row in rows if is_unknown(row.digest)],
+        "nobody knows its digest yet",
+        "it is taken when the file is recalled: dbproc recall FILE",
+    )
+    faults = faults_of(store, mission, [row.file_id for row in rows if row.standing is Standing.IN_PLACE])
     if faults:
         more = f"; and {len(faults) - 1} more files" if len(faults) > 1 else ""
         raise UserError(f"nothing is released: {faults[0]}{more}; to see all: dbproc check")

@@ -16,7 +16,7 @@ from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import KnownFile, Mission
 from dbproc.core.overlaps import foreign_place
 from dbproc.core.retention import Superseded, hindrance, reapable
-from dbproc.core.states import Correction, Standing
+from dbproc.core.states import Correction
 from dbproc.database import corrections, files, lineage, retention
 from dbproc.database import moves as placements
 from dbproc.database.corrections import Corrected
@@ -121,14 +121,18 @@ def _remakeable(connection: Transaction, ground: Correcting, file_ids: Sequence[
 
 
 def _has_bytes(mission: Mission, file: KnownFile, named: KnownFile | None) -> bool:
-    """Whether the recorded bytes of a file are somewhere; `named`: the file that has its name now."""
+    """Whether the recorded bytes of a file are somewhere, be it in stores; `named`: the file that has its name now."""
     places = (layout.WITHDRAWN, layout.TRASH)
     if any(
         os.path.lexists(layout.kept_path(mission, file.file_id, file.digest, file.filename, each)) for each in places
     ):
         return True
-    if named is None or named.standing is not Standing.IN_PLACE or named.digest != file.digest:
+    if file.is_offloaded:
+        return True
+    if named is None or not named.standing.exists or named.digest != file.digest:
         return False
+    if named.is_offloaded:
+        return True
     path = path_of(mission, named)
     try:
         is_as_recorded = state_of(os.lstat(path)) == named.state

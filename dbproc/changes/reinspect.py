@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from dbproc.changes.correcting import Correcting, correcting, known, require_some
+from dbproc.changes.correcting import Correcting, correcting, known, refuse, require_some
 from dbproc.changes.trial import Descendant, descendants, foresee
 from dbproc.changes.withdraw import Choice
 from dbproc.core.errors import FormatError, PlacementError, UserError
@@ -95,9 +95,14 @@ def reinspect(store: Store, choice: Choice, *, only_look: bool = False) -> Reins
     """
     with correcting(store, "reinspect", only_look=only_look) as ground:
         with store.begin() as connection:
-            rows = [row for row in choice(connection) if row.standing is Standing.IN_PLACE]
+            rows = [row for row in choice(connection) if row.standing.exists]
             definition = load_definition(connection)
         require_some(rows, "inspect anew")
+        refuse(
+            [row for row in rows if row.standing is Standing.OFFLOADED],
+            "offloaded, so there are no bytes of it here",
+            "to have it back: dbproc recall FILE; or leave it out by the options that select",
+        )
         delivered, made = _delivered(ground, rows, definition)
         verdicts = _verdicts(ground, definition, delivered)
         changes = [

@@ -114,7 +114,7 @@ def _acceptable(store: Store, row: quarantine.QuarantineRow, file: KnownFile | N
 
 def _has_bytes(file: KnownFile, row: quarantine.QuarantineRow) -> bool:
     """Whether a file has the bytes of an entry already, which one with a companion directory says itself."""
-    return file.standing is Standing.IN_PLACE and file.digest == row.shasum and not file.members
+    return file.standing.exists and file.digest == row.shasum and not file.members
 
 
 def _as_it_is(file: KnownFile, reason: str, *, is_done: bool) -> Replaced:

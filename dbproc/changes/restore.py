@@ -73,8 +73,9 @@ class _Back:
 
     @property
     def has_bytes(self) -> bool:
-        """Whether its bytes will be in its place."""
-        return self.home is not None or self.is_same
+        """Whether its bytes will be in its place, or are in stores."""
+        is_out = self.instead is not None and self.file.correction_id is not None
+        return self.home is not None or self.is_same or (self.file.is_offloaded and not is_out)
 
 
 def restore(store: Store, choice: Choice, *, is_named: bool = True, only_look: bool = False) -> Restored:
@@ -120,7 +121,7 @@ def _meant(rows: list[FileRow], *, is_named: bool) -> list[FileRow]:
     if is_named:
         return rows
     out = [row for row in rows if row.standing in (Standing.WITHDRAWN, Standing.REAPED)]
-    return out or [row for row in rows if row.standing is Standing.IN_PLACE]
+    return out or [row for row in rows if row.standing.exists]
 
 
 def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
@@ -131,7 +132,7 @@ def _backs(ground: Correcting, rows: Sequence[FileRow]) -> list[_Back]:
     known_back = known(ground.store, back)
     with ground.store.begin() as connection:
         found = [_Back(row, file) for row, file in zip(back, known_back, strict=True)]
-        found += [_former(connection, row) for row in rows if row.standing is Standing.IN_PLACE]
+        found += [_former(connection, row) for row in rows if row.standing.exists]
         _require_free(connection, found)
         _require_inputs(connection, found)
         following = corrections.followers(connection, _undone(connection, found))
@@ -249,7 +250,10 @@ def _require_kept(move: Move, file: KnownFile) -> None:
 
 
 def _home(ground: Correcting, back: _Back) -> Move | None:
-    """The move of its bytes into its place; none for one that was withdrawn before it was replaced."""
+    """The move of its bytes into its place; none for one that was withdrawn before it was replaced, or whose
+    bytes are in stores alone."""
+    if (back.instead if back.instead and back.is_same else back.file).is_offloaded:
+        return None
     if back.instead is not None and back.is_same:
         source, target = path_of(ground.mission, back.instead), path_of(ground.mission, back.file)
         is_moved = source != target
@@ -290,7 +294,7 @@ def _enter(connection: Transaction, *, backs: Sequence[_Back]) -> None:
     withdrawn = [back for back in backs if back.instead is None]
     involved = _involved(backs)
     undone = _undone(connection, backs)
-    lost = [back.row.file_id for back in withdrawn if back.home is None]
+    lost = [back.row.file_id for back in withdrawn if not back.has_bytes]
     corrections.put_back(connection, [back.row.file_id for back in withdrawn], lost=lost)
     replaced = [(back.row.file_id, back.instead.file_id) for back in backs if back.instead is not None]
     corrections.give_back(connection, replaced, exist={back.row.file_id for back in backs if back.has_bytes})

@@ -83,7 +83,7 @@ def withdraw(
             rows = list(choice(connection))
         require_some(rows, "withdraw")
         refuse(
-            [row for row in rows if row.standing is not Standing.IN_PLACE and row.standing is not Standing.LOST],
+            [row for row in rows if not row.standing.exists and row.standing is not Standing.LOST],
             "out of their places already",
             "see: dbproc why FILE",
         )
@@ -190,6 +190,8 @@ def _fault_of(connection: Transaction, ground: Correcting, row: FileRow, taken: 
     if wrong:
         return f"made from {wrong[0].filename}, which was taken back"
     (file,) = files.known_by_number(connection, [row.file_id])
+    if file.is_offloaded:
+        return ""
     path = os.path.join(ground.mission.root, file.directory, file.filename)
     try:
         if state_of(os.lstat(path)) != file.state and digest_file(path, algorithm_of(file.digest)) != file.digest:

@@ -71,7 +71,7 @@ def _text(each: Doubtful) -> str:
     """What is wrong with a file of a release; nothing where its bytes are only out of their place."""
     if each.digest not in (None, each.file.digest):
         return f"other bytes were recorded for it since, before {each.digest}"
-    if each.place is None:
+    if each.place is None and each.file.offloaded is None:
         gone = "gone from disk" if each.file.standing is Standing.LOST else f"{each.file.standing}"
         return f"its bytes are nowhere: it is {gone}"
     return ""

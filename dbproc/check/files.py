@@ -154,7 +154,7 @@ class Files:
             yield _no_file(path, "a symbolic link" if row.filename in found.links else "a fifo, a socket or a device")
         elif found is not None and row.filename in found.directories:
             yield _no_file(path, "a directory")
-        elif home not in self.tree.unreadable and row.exists:
+        elif home not in self.tree.unreadable and row.exists and not row.is_offloaded:
             yield from self._absent(row, path)
 
     def _size_fault(self, row: FileRow, path: str, size: int) -> Iterator[Fault]:
@@ -166,11 +166,11 @@ class Files:
                 text=f"{size} bytes; recorded were {row.size}",
                 remedy=ways_of_edited(row.filename, is_made=row.is_made),
             )
-        elif not row.exists:
+        elif not row.exists or row.is_offloaded:
             yield Fault(
                 kind=Kind.RETURNED,
                 place=path,
-                text="the catalogue holds it for missing",
+                text=f"the catalogue holds it for {'offloaded' if row.is_offloaded else 'missing'}",
                 remedy="dbproc check --repair records that it is back"
                 + ("" if row.is_made else "; so does delivering it again"),
                 cure=Mark(row.file_id, path, exists=True),

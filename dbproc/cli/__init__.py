@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "plan": ("plan", "Say what the next run would do and why."),
         "whatif": ("whatif", "Say exactly what would be made if something changed."),
         "files": ("files", "List files of the catalogue, by product, time and how they stand."),
+        "whereis": ("whereis", "Say where the copies of files are, and how they are."),
         "coverage": ("coverage", "Show a calendar of what there is, what is missing and why."),
         "why": ("why", "Explain a file, or why there is none."),
         "lineage": ("lineage", "Show what a file came from, and what came from it."),
@@ -61,6 +62,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reprocess": ("reprocess", "Have things made again."),
         "links": ("links", "Keep a tree of symbolic links to the newest files."),
         "release": ("release", "Release data under a name that stays, with a manifest; compare releases."),
+        "stores": ("stores", "Look at stores, check and heal them, take in what lies there."),
         "campaign": ("campaign", "Look at campaigns, which reprocess bit by bit; pause, resume, cancel."),
     },
     "Mend": {
@@ -77,6 +79,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reap": ("reap", "Move superseded versions to the trash, as products say."),
     },
     "Data": {
+        "stage": ("stage", "Put files into a user's area, for a while."),
+        "stages": ("stage", "Look at what was staged, what users have in their areas; end it."),
         "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
     },
 }

@@ -28,7 +28,7 @@ from dbproc.cli.terminal import bad, good
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.events import Report, Told
 from dbproc.core.model import Period
-from dbproc.core.states import Standing
+from dbproc.core.states import EXISTING, Standing
 from dbproc.database.selection import Selection
 from dbproc.database.store import Store
 
@@ -100,7 +100,7 @@ def check_command(
     chosen = Selection(
         products=tuple(products),
         slots=choice_of(start, end, ()),
-        standings=frozenset({Standing.IN_PLACE, Standing.LOST}),
+        standings=EXISTING | {Standing.LOST},
     )
     if accepted:
         if deep or is_repair or plausible or not chosen.is_empty:

@@ -12,7 +12,7 @@ from dbproc.changes.trial import Becomes, Descendant
 from dbproc.cli.common import asking_options, cell, dry_run_option, echo_folded, together
 from dbproc.cli.selection import file_options, files_argument, product_option, selection_of
 from dbproc.core.errors import UserError
-from dbproc.core.states import Correction, Standing
+from dbproc.core.states import EXISTING, Correction, Standing
 from dbproc.database.files import FileRow
 from dbproc.database.selection import selected
 from dbproc.database.store import Transaction
@@ -41,7 +41,7 @@ correcting_options = together(files_argument, product_option, file_options, aski
 
 
 def choice_of_files(
-    given: Mapping[str, Any], what: str, standings: frozenset[Standing] = frozenset({Standing.IN_PLACE})
+    given: Mapping[str, Any], what: str, standings: frozenset[Standing] = EXISTING
 ) -> Callable[[Transaction], list[FileRow]]:
     """What finds the files that arguments and options mean; `what` is to be done with them.
 

@@ -8,6 +8,7 @@ import sys
 import click
 
 from dbproc.cli.terminal import bad
+from dbproc.core.text import one_line
 
 
 class Screen:
@@ -27,6 +28,13 @@ class Screen:
         if self._live and total:
             width = 30 * done // total
             sys.stderr.write(f"\r[{'#' * width}{'.' * (30 - width)}] {done}/{total} ")
+            sys.stderr.flush()
+            self._shown = True
+
+    def counted(self, what: str, done: int) -> None:
+        """Show how far something is of which nobody knows how much there is."""
+        if self._live:
+            sys.stderr.write(f"\r{one_line(what)}: {done:,} ")
             sys.stderr.flush()
             self._shown = True
 

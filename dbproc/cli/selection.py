@@ -12,7 +12,7 @@ from dbproc.cli.completers import complete_files, complete_products, complete_re
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
-from dbproc.core.states import Quality, Standing
+from dbproc.core.states import EXISTING, Quality, Standing
 from dbproc.database.files import FileRow
 from dbproc.database.selection import Selection
 
@@ -49,6 +49,7 @@ _place_options = together(
     click.option("--missing", is_flag=True, help="Files that are gone from disk."),
     click.option("--withdrawn", is_flag=True, help="Files that are withdrawn, also with an input."),
     click.option("--former", is_flag=True, help="Files that were replaced or reaped."),
+    click.option("--offloaded", is_flag=True, help="Files whose bytes are in stores alone."),
 )
 _fact_options = together(
     click.option("--digest", type=_Digest(), help="Files of these bytes, former ones as well."),
@@ -84,12 +85,13 @@ def selection_of(
     missing: bool = False,
     withdrawn: bool = False,
     former: bool = False,
+    offloaded: bool = False,
     digest: str | None,
     text: str,
     run: int | None,
     release: str,
     qualities: Sequence[str] = (),
-    standings: frozenset[Standing] = frozenset({Standing.IN_PLACE}),
+    standings: frozenset[Standing] = EXISTING,
 ) -> Selection:
     """The files that arguments and :data:`file_options` mean: those of some `standings`, if nothing else is said.
 
@@ -99,7 +101,8 @@ def selection_of(
         The options contradict each other.
     """
     out = frozenset(_out_of_place(missing=missing, withdrawn=withdrawn, former=former))
-    if newest and out:
+    out |= {Standing.OFFLOADED} if offloaded else frozenset()
+    if newest and out - EXISTING:
         raise UserError("the newest files are in their places; leave out --newest, or --missing, --withdrawn, --former")
     anywhere = names or digest
     return Selection(

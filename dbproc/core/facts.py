@@ -39,8 +39,8 @@ class Output:
 
     @property
     def exists(self) -> bool:
-        """Whether it is in its place."""
-        return self.file.standing is Standing.IN_PLACE
+        """Whether it is in its place, or in stores."""
+        return self.file.standing.exists
 
     @property
     def counted(self) -> tuple[File, ...]:

@@ -322,6 +322,14 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     return "".join(literal + (values[name] if name is not None else "") for literal, name, _, _ in _parsed(text))
 
 
+def without_ending(format: Format, filename: str) -> str:
+    """A name of a format without the ending that is fixed there, from its first point on: ``.nc``, ``.tar.gz``; a part
+    of a field is none."""
+    *_, (literal, name, _, _) = _parsed(format.text)
+    point = literal.find(".") if name is None else -1
+    return filename if point < 0 else filename.removesuffix(literal[point:])
+
+
 def field_pattern(format: Format, name: str) -> str:
     """The regular expression of what may stand for a field of a format."""
     specs = (spec or "" for _, field_name, spec, _ in _parsed(format.text) if field_name == name)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from dbproc.core.errors import NotFoundError
 from dbproc.core.likeness import no_such
-from dbproc.core.model import Definition, Process, Product
+from dbproc.core.model import Definition, Mission, Process, Product
+from dbproc.core.places import StoreSpec
 
 
 def process_named(definition: Definition, name: str) -> Process:
@@ -31,6 +32,21 @@ def product_named(definition: Definition, name: str) -> Product:
     """
     numbered = {number: product.name for number, product in definition.products.items()}
     return definition.products[number_named("product", numbered, name)]
+
+
+def store_named(mission: Mission, name: str) -> StoreSpec:
+    """The store of this name, without or with the word ``store`` before it.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message names what may be meant.
+    """
+    stores = {store.name: store for store in mission.stores}
+    wanted = name.removeprefix("store ")
+    if wanted not in stores:
+        raise NotFoundError(no_such("store", wanted, stores))
+    return stores[wanted]
 
 
 def number_named(kind: str, numbered: Mapping[int, str], wanted: str) -> int:

@@ -502,7 +502,7 @@ class NewFile:
     version: Version
     level: float
     directory: str
-    size: int
+    size: int | None  #: None: nobody has told, of a file that is in stores alone
     digest: str
     created: dt.datetime
     arrived: dt.datetime | None = None  #: when it came into incoming
@@ -532,6 +532,7 @@ class KnownFile:
     is_made: bool = False  #: a process made it
     correction_id: int | None = None  #: what took it out of its place
     is_deleted: bool = False  #: its bytes were deleted
+    is_offloaded: bool = False  #: its bytes are in stores alone
 
 
 class Ending(StrEnum):

@@ -404,7 +404,7 @@ def withdrawing(decision: Decision, pairs: Sequence[tuple[File, File]], in_place
 
 
 def _gone(cause: File) -> str:
-    if cause.quality.is_doubt and cause.standing is Standing.IN_PLACE:
+    if cause.quality.is_doubt and cause.standing.exists:
         return f"is marked {cause.quality}, and no input of it any more"
     return {
         Standing.REPLACED: "was replaced",

@@ -128,7 +128,7 @@ def _added(file: File, before: Mapping[int | None, int], ranks: _Ranks) -> Reaso
 
 
 def _removed(file: File) -> str:
-    if file.quality.is_doubt and file.standing is Standing.IN_PLACE:
+    if file.quality.is_doubt and file.standing.exists:
         return f"removed, which is marked {file.quality}"
     return "withdrawn" if file.standing in (Standing.WITHDRAWN, Standing.FOLLOWING) else "removed"
 
@@ -162,7 +162,7 @@ def cause_of_withdrawal(output: Output, wanted: Collection[File], process: Proce
     _, _, removed = compared(output.inputs or output.counted, wanted, _ranks(process.inputs))
     causes = [file for file in removed if file.standing.is_taken_back]
     counted = {file.file_id for file in output.counted}
-    causes += [file for file in removed if file.standing is Standing.IN_PLACE and file.file_id in counted]
+    causes += [file for file in removed if file.standing.exists and file.file_id in counted]
     return causes[0] if causes else None
 
 

@@ -85,9 +85,18 @@ class Standing(StrEnum):
     REAPED = "reaped"  #: it was superseded, and is in the trash
 
     @property
+    def exists(self) -> bool:
+        """Whether it is an input and may be the newest: its bytes are in its place, or in stores."""
+        return self in EXISTING
+
+    @property
     def is_taken_back(self) -> bool:
         """Whether it counts as wrong: it was withdrawn, or other bytes have its name."""
         return self in (Standing.WITHDRAWN, Standing.FOLLOWING, Standing.REPLACED)
+
+
+EXISTING = frozenset({Standing.IN_PLACE, Standing.OFFLOADED})
+"""How files stand that are inputs and may be the newest."""
 
 
 class Quality(StrEnum):

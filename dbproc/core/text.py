@@ -26,6 +26,11 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def number_words(count: int, noun: str, several: str = "") -> str:
+    """So many of something: ``1 file``, ``2,000 files``; `several`: the plural that is not the noun with an s."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
+
+
 def size_words(size: float | None) -> str:
     """Bytes for people: ``812 B``, ``1.5 MB``; ``-`` when nobody knows."""
     if size is None:

@@ -81,7 +81,8 @@ class Order:
     """What is asked for: one file from one spot to another.
 
     `expected` are digests that it must have, `expected_of` who told them; `size` in bytes, where known. `file_id`: the
-    file of the catalogue that it is of.
+    file of the catalogue that it is of, and `member` which of its companion directory's, by its path in there; nothing:
+    the file itself.
     """
 
     task: Task
@@ -93,6 +94,7 @@ class Order:
     expected: tuple[str, ...] = ()
     expected_of: str = ""
     file_id: int | None = None
+    member: str = ""
 
     @property
     def filename(self) -> str:

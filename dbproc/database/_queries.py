@@ -107,10 +107,16 @@ def standing(file: FromClause) -> ColumnElement[str]:
     by = by.where(correction.correction_id == file.c.correction_id, corrected.correction_id == correction.correction_id)
     return case(
         (file.c.replaced_by.is_not(None), literal(Standing.REPLACED.value)),
+        (~file.c.exists_on_disk & file.c.correction_id.is_(None), literal(Standing.LOST.value)),
+        (file.c.exists_on_disk & file.c.offloaded_time.is_not(None), literal(Standing.OFFLOADED.value)),
         (file.c.exists_on_disk, literal(Standing.IN_PLACE.value)),
-        (file.c.correction_id.is_(None), literal(Standing.LOST.value)),
         else_=by.where(corrected.file_id == file.c.file_id).correlate(file).scalar_subquery(),
     )
+
+
+def is_here(file: FromClause) -> ColumnElement[bool]:
+    """Whether the bytes of a file are on the disk, as far as is known, and not in stores alone."""
+    return and_(file.c.exists_on_disk, file.c.offloaded_time.is_(None))
 
 
 FILE_COLUMNS = (

@@ -47,6 +47,7 @@ class FileRow(NamedTuple):
     digest: str
     exists: bool
     is_made: bool = False  #: by a code of the mission
+    is_offloaded: bool = False  #: its bytes are in stores alone
 
 
 class MemberRow(NamedTuple):
@@ -114,20 +115,22 @@ def directories_in_use(connection: Connection) -> list[str]:
 def file_rows(connection: Connection, file_ids: Sequence[int] | None = None) -> Iterator[FileRow]:
     """Every file that is in its place, or should be; or those of some."""
     is_made = exists().where(_CODELINK.c.resulting_file == FILE.c.file_id)
+    is_offloaded = FILE.c.offloaded_time.is_not(None)
     place = (FILE.c.file_id, FILE.c.filename, FILE.c.relative_path)
-    statement = select(*place, FILE.c.file_size, FILE.c.shasum, FILE.c.exists_on_disk, is_made)
+    statement = select(*place, FILE.c.file_size, FILE.c.shasum, FILE.c.exists_on_disk, is_made, is_offloaded)
     statement = statement.where(_BELONGS_IN_PLACE).order_by(FILE.c.file_id)
     return (FileRow(*row) for row in _of_some(connection, statement, file_ids))
 
 
 def kept_rows(connection: Connection) -> Iterator[tuple[FileRow, bool]]:
     """Every file that could come back, its bytes kept aside, and whether it was reaped; `exists` of one whose bytes are
-    no more, or were lost before, is false."""
+    no more, were lost before, or are in stores alone, is false."""
     stands = standing(FILE)
     corrected = schema.correctionfile.c
     is_same = exists().where(_SUCCESSOR.c.file_id == FILE.c.replaced_by, _SUCCESSOR.c.shasum == FILE.c.shasum)
     was_lost = exists().where(corrected.file_id == FILE.c.file_id, corrected.former.contains("exists_on_disk"))
-    facts = (FILE.c.file_size, FILE.c.shasum, FILE.c.deleted_time.is_(None) & ~was_lost & ~is_same)
+    is_kept = FILE.c.deleted_time.is_(None) & FILE.c.offloaded_time.is_(None) & ~was_lost & ~is_same
+    facts = (FILE.c.file_size, FILE.c.shasum, is_kept)
     comes_back = exists().where(corrected.file_id == FILE.c.file_id, corrected.undone_time.is_(None))
     statement = select(FILE.c.file_id, FILE.c.filename, FILE.c.relative_path, *facts, stands)
     statement = statement.where(~_BELONGS_IN_PLACE, comes_back)

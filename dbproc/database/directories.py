@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select
 from dbproc.core.model import KnownFile, Mission
 from dbproc.core.states import Standing
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches, insert_rows, streamed
+from dbproc.database._queries import FILE, batches, insert_rows, is_here, streamed
 from dbproc.storage.absence import away_words, is_another, is_away, names_in, state_of_directory
 from dbproc.storage.aside import path_of
 
@@ -21,8 +21,8 @@ _TABLE = schema.directory
 def in_use(connection: Connection) -> list[str]:
     """The directories that files are in, as far as is known: one look into the index for each, however many files."""
     place = func.min(FILE.c.relative_path)
-    each = select(place.label("place")).where(FILE.c.exists_on_disk).cte("each", recursive=True)
-    following = select(place).where(FILE.c.exists_on_disk, FILE.c.relative_path > each.c.place).scalar_subquery()
+    each = select(place.label("place")).where(is_here(FILE)).cte("each", recursive=True)
+    following = select(place).where(is_here(FILE), FILE.c.relative_path > each.c.place).scalar_subquery()
     each = each.union_all(select(following).where(each.c.place.is_not(None)))
     return list(connection.scalars(select(each.c.place).where(each.c.place.is_not(None))))
 
@@ -36,7 +36,7 @@ def files_in(connection: Connection, places: Sequence[str]) -> Iterator[tuple[st
     """By directory: the names and numbers of the files that are in it, as far as is known."""
     columns = (FILE.c.relative_path, FILE.c.filename, FILE.c.file_id)
     for some in batches(places):
-        statement = select(*columns).where(FILE.c.exists_on_disk, FILE.c.relative_path.in_(some))
+        statement = select(*columns).where(is_here(FILE), FILE.c.relative_path.in_(some))
         rows = streamed(connection, statement.order_by(FILE.c.relative_path))
         for place, of_place in groupby(rows, lambda row: str(row[0])):
             yield place, {name: file_id for _, name, file_id in of_place}

@@ -82,6 +82,7 @@ class FileRow:
     standing: Standing  #: whether it is in its place, or withdrawn, or replaced …
     quality: Quality  #: how good it is, as far as a person said
     caveats: str | None  #: what is to be known before it is used
+    offloaded: dt.datetime | None  #: since when its bytes are in stores alone; null: they are not
     arrived: dt.datetime | None  #: when it came into incoming; null: it did not, or nobody noted it
     run: int | None  #: the number of the run that took it in or made it; null: nobody noted it
     archive: str | None  #: the directory below which its bytes were archived; null: they were not
@@ -289,8 +290,9 @@ def set_existing(
 ) -> None:
     """Record that files are on disk, or are not; before they are used, their digests are taken again. `sizes` are those
     of files that were measured, for those of which none is known."""
+    values = {"exists_on_disk": exists, "stat": None, **({"offloaded_time": None} if exists else {})}
     for some in batches(file_ids):
-        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(exists_on_disk=exists, stat=None))
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(**values))
         links.outdate(connection)
     for file_id, size in (sizes or {}).items():
         unknown = (FILE.c.file_id == file_id, FILE.c.file_size.is_(None))
@@ -367,6 +369,7 @@ class Part(NamedTuple):
     digest: str
     state: str | None
     exists: bool = True  #: as far as is recorded
+    is_offloaded: bool = False  #: its bytes are in stores alone
 
 
 def parts_of(connection: Connection, file_ids: Sequence[int]) -> Iterator[Part]:
@@ -384,13 +387,17 @@ def parts_of_sizes(connection: Connection, sizes: Sequence[int]) -> Iterator[Par
 def _parts(connection: Connection, of_files: ColumnElement[bool], of_members: ColumnElement[bool]) -> Iterator[Part]:
     c, member = FILE.c, schema.filemember.c
     columns = (c.file_id, c.relative_path, c.filename)
-    whole = select(*columns, c.file_size, c.shasum, c.stat, c.exists_on_disk).where(of_files)
+    is_offloaded = c.offloaded_time.is_not(None).label("is_offloaded")
+    whole = select(*columns, c.file_size, c.shasum, c.stat, c.exists_on_disk, is_offloaded).where(of_files)
     for file_id, directory, name, *facts in connection.execute(whole):
         yield Part(file_id, None, f"{directory}/{name}", *facts)
-    joined = select(*columns, member.member_path, member.member_size, member.shasum, member.stat)
+    facts_of_member = (member.member_size, member.shasum, member.stat, is_offloaded)
+    joined = select(*columns, member.member_path, *facts_of_member)
     joined = joined.join(FILE, c.file_id == member.file_id).where(of_members)
     for file_id, directory, name, member_path, *facts in connection.execute(joined):
-        yield Part(file_id, member_path, f"{companion_of(f'{directory}/{name}')}/{member_path}", *facts)
+        path = f"{companion_of(f'{directory}/{name}')}/{member_path}"
+        size, digest, state, is_away = facts
+        yield Part(file_id, member_path, path, size, digest, state, is_offloaded=is_away)
 
 
 def record_states(connection: Connection, states: Iterable[tuple[Part, str]]) -> None:
@@ -411,7 +418,7 @@ def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownF
     facts = (c.file_size, c.shasum, c.exists_on_disk, c.stat)
     stands = (standing(FILE).label("standing"), is_made.label("is_made"))
     columns: tuple[ColumnElement[Any], ...] = (c.file_id, c.filename, c.relative_path, *facts, *stands)
-    columns += (c.correction_id, c.deleted_time)
+    columns += (c.correction_id, c.deleted_time, c.offloaded_time)
     rows: list[Any] = list(connection.execute(select(*columns).where(is_meant)))
     members = members_of_files(connection, [row.file_id for row in rows])
     return [
@@ -428,6 +435,7 @@ def _known(connection: Connection, is_meant: ColumnElement[bool]) -> list[KnownF
             is_made=bool(row.is_made),
             correction_id=row.correction_id,
             is_deleted=row.deleted_time is not None,
+            is_offloaded=row.offloaded_time is not None,
         )
         for row in rows
     ]
@@ -462,6 +470,7 @@ def _values(file: NewFile) -> dict[str, Any]:
         "file_size": file.size,
         "shasum": file.digest,
         "exists_on_disk": True,
+        "offloaded_time": None,
         "file_create_date": file.created,
         "same_as": file.same_as,
         "stat": file.state or None,
@@ -526,6 +535,12 @@ def newest_of(connection: Connection, product_id: int, date: dt.date, keywords: 
         is_newest(existing=True),
     )
     return next(iter(files_of(connection, statement)), None)
+
+
+def names_from(connection: Connection, beginning: str) -> list[str]:
+    """The names of files that begin so, in their order."""
+    begins = select(FILE.c.filename).distinct().where(FILE.c.filename.startswith(beginning, autoescape=True))
+    return list(connection.scalars(begins.order_by(FILE.c.filename).limit(_FAMILY)))
 
 
 def _near(connection: Connection, wanted: str) -> Sequence[str]:
@@ -603,6 +618,7 @@ def file_rows() -> Select[*tuple[Any, ...]]:
         directory=FILE.c.relative_path,
         size=FILE.c.file_size,
         digest=FILE.c.shasum,
+        offloaded=FILE.c.offloaded_time,
         arrived=FILE.c.arrived_time,
         run=FILE.c.logging_id,
         standing=standing(FILE),

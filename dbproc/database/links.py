@@ -120,13 +120,16 @@ def products_of(connection: Connection, tree: Tree) -> list[int]:
 def targets(
     connection: Connection, tree: Tree, product_id: int, today: dt.date, days: Sequence[DayRange] | None
 ) -> Iterator[Target]:
-    """The files of a product that are to have a link; of some days, or of all."""
+    """The files of a product that are to have a link; of some days, or of all. One whose bytes are in stores alone has
+    none, and no earlier version has one in its place."""
     if tree.products and product_id not in tree.products:
         return
     has_companion = schema.product.c.companion
     statement = select(FILE.c.file_id, FILE.c.relative_path, FILE.c.filename, has_companion)
     statement = statement.join(schema.product, schema.product.c.product_id == FILE.c.product_id)
-    statement = statement.where(FILE.c.product_id == product_id, is_newest(existing=True), *_of(days))
+    statement = statement.where(
+        FILE.c.product_id == product_id, is_newest(existing=True), FILE.c.offloaded_time.is_(None), *_of(days)
+    )
     if tree.span != ALWAYS:
         statement = statement.where(FILE.c.utc_start_time <= tree.span.stop, FILE.c.utc_stop_time >= tree.span.start)
     if tree.min_age is not None:

@@ -10,7 +10,7 @@ from dbproc.core.relocation import Located, Place
 from dbproc.core.states import Correction
 from dbproc.core.version import Version
 from dbproc.database import corrections, schema
-from dbproc.database._queries import FILE, batches, version_columns
+from dbproc.database._queries import FILE, batches, is_here, version_columns
 from dbproc.database.corrections import Corrected
 from dbproc.database.files import members_of_files
 
@@ -19,7 +19,14 @@ def located(connection: Connection, product: str) -> list[Located]:
     """Every file of a product, whether it is in its place or not, in the order of their numbers."""
     c, table = FILE.c, schema.product
     columns = (c.file_id, c.filename, c.relative_path, c.utc_file_date, c.utc_start_time, c.utc_stop_time)
-    facts = (c.process_keywords, c.shasum, c.stat, c.exists_on_disk, c.replaced_by, *version_columns(FILE))
+    facts = (
+        c.process_keywords,
+        c.shasum,
+        c.stat,
+        is_here(FILE).label("is_here"),
+        c.replaced_by,
+        *version_columns(FILE),
+    )
     statement = select(*columns, *facts).join(table, table.c.product_id == c.product_id)
     rows = list(connection.execute(statement.where(table.c.product_name == product).order_by(c.file_id)))
     members = members_of_files(connection, [row.file_id for row in rows])
@@ -35,7 +42,7 @@ def located(connection: Connection, product: str) -> list[Located]:
             version=Version(row.interface_version, row.quality_version, row.revision_version),
             digest=row.shasum,
             state=row.stat or "",
-            exists=row.exists_on_disk,
+            exists=row.is_here,
             replaced_by=row.replaced_by,
             members=tuple(members[row.file_id]),
         )

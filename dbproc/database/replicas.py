@@ -6,12 +6,16 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, delete, exists, func, select, update
 
+from dbproc.core.digests import UNKNOWN
+from dbproc.core.model import NewFile
+from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState
-from dbproc.database import schema
+from dbproc.database import files, schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_rows, streamed
 
 _REPLICA = schema.replica
@@ -118,13 +122,49 @@ def enter(connection: Connection, replicas: Iterable[Replica]) -> None:
     insert_rows(connection, _REPLICA, rows)
 
 
+def enter_files(connection: Connection, new: Sequence[NewFile], now: dt.datetime) -> list[int]:
+    """Enter files whose bytes are in stores alone; their numbers, in the same order."""
+    ids = files.insert_files(connection, new)
+    for some in batches(ids):
+        connection.execute(update(FILE).where(FILE.c.file_id.in_(some)).values(offloaded_time=now))
+    return ids
+
+
+def learn(connection: Connection, sizes: Mapping[int, int]) -> None:
+    """Record, by their numbers, the sizes of copies of which none was known."""
+    statement = update(_REPLICA).where(_C.replica_id == bindparam("of"), _C.file_size.is_(None))
+    rows = [{"of": number, "size": size} for number, size in sizes.items()]
+    if rows:
+        connection.execute(statement.values(file_size=bindparam("size")), rows)
+
+
+def learn_of_files(connection: Connection, sizes: Mapping[int, int], digests: Mapping[int, str]) -> None:
+    """Record, by their numbers, sizes and digests of files of which none were known."""
+    for column, facts, is_unknown in (
+        (FILE.c.file_size, sizes, FILE.c.file_size.is_(None)),
+        (FILE.c.shasum, digests, FILE.c.shasum.endswith(UNKNOWN)),
+    ):
+        statement = update(FILE).where(FILE.c.file_id == bindparam("of"), is_unknown)
+        rows = [{"of": number, "fact": fact} for number, fact in facts.items()]
+        if rows:
+            connection.execute(statement.values({column.name: bindparam("fact")}), rows)
+
+
 def record(
-    connection: Connection, replica_ids: Collection[int], state: ReplicaState, reason: str, now: dt.datetime
+    connection: Connection,
+    replica_ids: Collection[int],
+    state: ReplicaState,
+    reason: str,
+    now: dt.datetime,
+    shasum: str | None = None,
 ) -> None:
-    """Record how copies are that were looked at; those that are verified were read back with their file's digest."""
+    """Record how copies are that were looked at, and the digest with which they were read back; those that are verified
+    have their file's."""
     values: dict[str, Any] = {"state": state.value, "reason": reason}
     if state is ReplicaState.VERIFIED:
         values |= {"verified_time": now}
+    if shasum is not None:
+        values |= {"shasum": shasum}
     for some in batches(sorted(replica_ids)):
         connection.execute(update(_REPLICA).where(_C.replica_id.in_(some)).values(values))
 
@@ -145,6 +185,30 @@ def of_store(connection: Connection, store: str, *, beyond: str = "", most: int 
     return [_replica(row) for row in connection.execute(statement).mappings()]
 
 
+def in_states(
+    connection: Connection, store: str, states: Collection[ReplicaState], *, beyond: str = "", most: int = 5000
+) -> list[Replica]:
+    """The next copies in a store that are in one of some states, in the order of their paths, beyond a path."""
+    words = [each.value for each in states]
+    statement = _replicas().where(_C.store == store, _C.state.in_(words), _C.path > beyond)
+    return [_replica(row) for row in connection.execute(statement.order_by(_C.path).limit(most)).mappings()]
+
+
+def forget(connection: Connection, replica_ids: Collection[int]) -> None:
+    """Forget copies that are not there, and whose place another one has taken."""
+    for some in batches(sorted(replica_ids)):
+        connection.execute(delete(_REPLICA).where(_C.replica_id.in_(some)))
+
+
+def of_lost(connection: Connection, *, beyond: int = 0, most: int = 5000) -> list[int]:
+    """The next files, by number, that are gone from disk or should be there, and of which a store has a verified
+    copy."""
+    has_copy = exists().where(_C.file_id == FILE.c.file_id, _C.state == ReplicaState.VERIFIED.value)
+    stands = and_(FILE.c.replaced_by.is_(None), FILE.c.correction_id.is_(None), FILE.c.offloaded_time.is_(None))
+    statement = select(FILE.c.file_id).where(stands, has_copy, FILE.c.file_id > beyond)
+    return list(connection.scalars(statement.order_by(FILE.c.file_id).limit(most)))
+
+
 def at_paths(connection: Connection, store: str, paths: Sequence[str]) -> dict[str, Replica]:
     """By path: what is known to be there in a store."""
     found: dict[str, Replica] = {}
@@ -152,6 +216,17 @@ def at_paths(connection: Connection, store: str, paths: Sequence[str]) -> dict[s
         statement = _replicas().where(_C.store == store, _C.path.in_(some))
         found.update((row["path"], _replica(row)) for row in connection.execute(statement).mappings())
     return found
+
+
+def duplicates(connection: Connection, store: str) -> list[tuple[str, list[str]]]:
+    """The files of which a store has several copies, by name, and the paths of these."""
+    is_there = and_(_C.store == store, _C.state.in_((ReplicaState.VERIFIED.value, ReplicaState.UNVERIFIED.value)))
+    several = select(_C.file_id, _C.member).where(is_there).group_by(_C.file_id, _C.member).having(func.count() > 1)
+    each = several.subquery()
+    same = and_(_C.file_id == each.c.file_id, _C.member == each.c.member)
+    statement = select(FILE.c.filename, _C.member, _C.path).join(each, same).join(FILE, FILE.c.file_id == _C.file_id)
+    rows = connection.execute(statement.where(is_there).order_by(FILE.c.filename, _C.member, _C.path))
+    return [(name, [row[2] for row in some]) for (name, _), some in groupby(rows, lambda row: (row[0], row[1]))]
 
 
 def counts(connection: Connection) -> dict[str, StoreCounts]:
@@ -162,12 +237,20 @@ def counts(connection: Connection) -> dict[str, StoreCounts]:
         states[store][state] = count
     there = _C.state != ReplicaState.MISSING.value
     size = func.coalesce(func.sum(case((there, _C.file_size))), 0)
-    files = func.count(case((there, _C.file_id)).distinct())
-    sums = select(_C.store, files, size).group_by(_C.store)
+    holding = func.count(case((there, _C.file_id)).distinct())
+    sums = select(_C.store, holding, size).group_by(_C.store)
     return {
         store: StoreCounts(store=store, files=number, bytes=int(total), states=states[store])
         for store, number, total in connection.execute(sums)
     }
+
+
+def counts_of_root(connection: Connection) -> StoreCounts:
+    """What there is in the root."""
+    is_here = and_(FILE.c.exists_on_disk, FILE.c.offloaded_time.is_(None), FILE.c.replaced_by.is_(None))
+    statement = select(func.count(), func.coalesce(func.sum(FILE.c.file_size), 0)).where(is_here)
+    number, total = connection.execute(statement).one()
+    return StoreCounts(store=ROOT, files=number, bytes=int(total))
 
 
 def stores_of_files(connection: Connection) -> Iterator[tuple[int, str, int, str, int]]:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, sele
 from dbproc.core.retention import Superseded
 from dbproc.core.states import Correction
 from dbproc.database import schema
-from dbproc.database._queries import FILE, batches, version_columns
+from dbproc.database._queries import FILE, batches, is_here, version_columns
 from dbproc.database.data_releases import is_released
 
 _LINK = schema.filefilelink.c
@@ -18,7 +18,8 @@ _CORRECTION = schema.correction.c
 
 
 def superseded(connection: Connection) -> list[Superseded]:
-    """Every version that is not the newest in its place, of products that do not keep all."""
+    """Every version that is not the newest in its place, of products that do not keep all; not what is in stores
+    alone, which takes no room."""
     product, newer = schema.product.c, FILE.alias()
     place = (
         select(func.count())
@@ -36,7 +37,7 @@ def superseded(connection: Connection) -> list[Superseded]:
     statement = (
         select(*columns, _is_made(), is_released(), _is_used(), _has_inputs())
         .join(schema.product, product.product_id == FILE.c.product_id)
-        .where(product.keep_versions.is_not(None), FILE.c.exists_on_disk, FILE.c.replaced_by.is_(None), place > 0)
+        .where(product.keep_versions.is_not(None), is_here(FILE), FILE.c.replaced_by.is_(None), place > 0)
         .order_by(FILE.c.data_level.desc(), FILE.c.filename)
     )
     return [

@@ -376,7 +376,7 @@ file = Table(
     CheckConstraint("file_size >= 0", name="file_size"),
     CheckConstraint(_one_of("quality", Quality), name="quality"),
     Index("ix_file_product_time", "product_id", "utc_start_time", "utc_stop_time"),
-    Index("ix_file_place", "exists_on_disk", "relative_path"),
+    Index("ix_file_place", "exists_on_disk", "offloaded_time", "relative_path"),
     Index("ix_file_versions", "product_id", "utc_file_date", "process_keywords"),
 )
 """One file of one product for one date, with one version. ``same_as``: the number of the oldest of the earlier versions
@@ -780,6 +780,7 @@ transfer = Table(
     Column("rule", Text, nullable=False),
     Column("filename", Text, nullable=False),
     Column("file_id", BIG_ID, ForeignKey("file.file_id"), index=True),
+    Column("member", Text, nullable=False, server_default=""),
     Column("origin_place", Text, nullable=False),
     Column("origin_path", Text, nullable=False),
     Column("origin_url", Text, nullable=False),
@@ -812,7 +813,8 @@ transfer = Table(
     CheckConstraint("durable_bytes >= 0 AND tries >= 0 AND file_size >= 0", name="not_negative"),
     Index("ix_transfer_rule", "rule", "state"),
 )
-"""One file on its way from one place to another. ``file_id``: what it became, or is of. ``rule``: what asked for it
+"""One file on its way from one place to another. ``file_id``: what it became, or is of; ``member``: of a
+companion directory, which of its files. ``rule``: what asked for it
 (``source NAME``, ``replicate``, ``stage NUMBER``, ``recall``, ``heal``); ``user`` who did. Places are ``root``,
 ``incoming``, ``source NAME``, ``store NAME`` or ``area NAME``, paths relative to them; the URLs are for people, and
 hold no secret. ``expected`` is a JSON list of digests that ``expected_of`` told; ``origin_facts`` JSON: size, time,
@@ -880,9 +882,11 @@ stage = Table(
     Column("user", Text, nullable=False),
     Column("expires_time", UtcTime),
     Column("removed_time", UtcTime),
+    Column("made", Text, nullable=False, server_default="[]"),
     Index("ix_stage_owner", "area", "owner"),
 )
-"""A request to put files into a user's area: below ``directory`` of ``owner``, asked by ``user``."""
+"""A request to put files into a user's area: below ``directory`` of ``owner``, asked by ``user``. ``made``: JSON list
+of the directories that were made for it; at its end those that are empty are removed."""
 
 stagefile = Table(
     "stagefile",

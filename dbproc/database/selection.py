@@ -12,9 +12,9 @@ from dbproc.core.filenames import TIME_OF_DAY, compile_format, keywords_of, keyw
 from dbproc.core.lookup import number_named
 from dbproc.core.periods import ALWAYS
 from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, require_fields
-from dbproc.core.states import Quality, Standing
+from dbproc.core.states import EXISTING, Quality, Standing
 from dbproc.database import data_releases, schema
-from dbproc.database._queries import FILE, is_newest, standing, version_columns
+from dbproc.database._queries import FILE, is_here, is_newest, standing, version_columns
 from dbproc.database.files import FileRow, file_rows, files_of, find_file, is_of
 
 _PRODUCT = schema.product.c
@@ -125,8 +125,10 @@ def _has_keyword(word: str) -> ColumnElement[bool]:
 
 def _stands(standings: frozenset[Standing]) -> ColumnElement[bool]:
     """Files that stand as one of some; in such words that the indexes are used."""
-    if standings == {Standing.IN_PLACE}:
+    if standings == EXISTING:
         return and_(FILE.c.exists_on_disk, FILE.c.replaced_by.is_(None))
+    if standings == {Standing.IN_PLACE}:
+        return and_(is_here(FILE), FILE.c.replaced_by.is_(None))
     is_such = standing(FILE).in_(standings)
     if standings <= _OF_CORRECTIONS:
         return and_(FILE.c.correction_id.is_not(None), is_such)

@@ -31,6 +31,7 @@ def _row(order: Order, now: dt.datetime) -> dict[str, Any]:
         "rule": order.rule,
         "filename": order.filename,
         "file_id": order.file_id,
+        "member": order.member,
         "origin_place": order.origin.place,
         "origin_path": order.origin.path,
         "origin_url": order.origin.url,
@@ -112,6 +113,7 @@ def transfer_of(row: RowMapping) -> Transfer:
         expected=tuple(json.loads(row["expected"])),
         expected_of=row["expected_of"],
         file_id=row["file_id"],
+        member=row["member"],
     )
     return Transfer(
         transfer_id=row["transfer_id"],

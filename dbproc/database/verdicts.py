@@ -19,7 +19,7 @@ from dbproc.database.corrections import Corrected, CorrectionRow
 from dbproc.database.files import FileRow
 from dbproc.database.store import Transaction
 
-_HOLDS = frozenset({Standing.IN_PLACE, Standing.LOST})
+_HOLDS = frozenset({Standing.IN_PLACE, Standing.OFFLOADED, Standing.LOST})
 """How a file stands whose word holds: that it is gone from disk takes nothing back."""
 
 

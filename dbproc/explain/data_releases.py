@@ -55,7 +55,7 @@ def released_files(store: Store, name: str) -> Iterator[ReleasedFile]:
 def _told(connection: Transaction, mission: Mission, name: str, rows: Sequence[FileRow]) -> Iterator[ReleasedFile]:
     then = data_releases.entries_of(connection, name, [row.file_id for row in rows])
     places = places_of(connection, mission, rows)
-    away = [row.file_id for row in rows if row.standing is not Standing.IN_PLACE]
+    away = [row.file_id for row in rows if not row.standing.exists]
     done = {each.file_id: each for each in reversed(corrections.of_files(connection, away)) if _takes_out(each)}
     for row in rows:
         digest, entry = then[row.file_id]

@@ -10,7 +10,7 @@ from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.model import Definition, Process, Slot
 from dbproc.core.plan import Decision, State, valid_code
 from dbproc.core.staleness import alternatives
-from dbproc.core.states import Quality, Standing
+from dbproc.core.states import Quality
 from dbproc.database import attempts, corrections, data_releases, lineage, verdicts
 from dbproc.database import codes as database_codes
 from dbproc.database import files as database_files
@@ -150,8 +150,8 @@ def _said(connection: Transaction, definition: Definition, file: FileRow) -> Sai
 
 
 def _is_same(row: FileRow, file: FileRow) -> bool:
-    """Whether this is a version of a file that is in its place."""
-    return row.keywords == file.keywords and row.standing is Standing.IN_PLACE
+    """Whether this is a version of a file that is in its place, or in stores."""
+    return row.keywords == file.keywords and row.standing.exists
 
 
 def _inputs(definition: Definition, maker: Process | None, rows: Sequence[FileRow]) -> Iterator[InputOfFile]:

@@ -219,7 +219,8 @@ class Ingest:
             text = accepted_words(self._definition, file)
             self._report.add(Event.INGESTED, name, text, product=product, date=date)
         elif isinstance(decision, Restored):
-            self._report.add(Event.RESTORED, name, f"it was missing from {decision.target}")
+            before = "offloaded from" if decision.known.is_offloaded else "missing from"
+            self._report.add(Event.RESTORED, name, f"it was {before} {decision.target}")
 
     def _tidy(self, made: Sequence[_Step]) -> None:
         """Remove from incoming what is safe elsewhere: links, and bytes that are in the catalogue."""
@@ -234,7 +235,7 @@ class Ingest:
         arrival, known = duplicate.arrival, duplicate.known
         fault = fault_at_home(duplicate)
         if fault is None:
-            if not known.exists:
+            if not known.exists or known.is_offloaded:
                 with self._store.begin() as connection:
                     sizes = {known.file_id: duplicate.measured.size}
                     files.set_existing(connection, [known.file_id], exists=True, sizes=sizes)
@@ -287,9 +288,10 @@ def accepted_words(definition: Definition, file: NewFile) -> str:
 
 
 def _corrected(former: KnownFile, made: Sequence[Move]) -> Corrected:
-    """A file whose name and place others have taken; its bytes are lost where no move has put them aside."""
+    """A file whose name and place others have taken; its bytes are lost where no move has put them aside, unless
+    they are in stores."""
     is_kept = any(move.purpose is Purpose.ASIDE and _is_of(move, former) for move in made)
-    was_aside = former.correction_id is not None
+    was_aside = former.correction_id is not None or former.is_offloaded
     return Corrected(former.file_id, former={} if is_kept or was_aside else LOST)
 
 

@@ -171,7 +171,7 @@ class Triage:
         found = measured
         measured = _in_terms_of(known, arrival, found)
         has_its_bytes = measured.digest == known.digest and set(measured.members) <= set(known.members)
-        is_out = known.standing not in (Standing.IN_PLACE, Standing.LOST)
+        is_out = not known.standing.exists and known.standing is not Standing.LOST
         if not is_out and is_copy(measured, known) and arrival.kind is Kind.FILE and not os.path.lexists(place):
             return Restored(arrival, known, place, found)
         if not is_out and has_its_bytes:
@@ -194,7 +194,7 @@ class Triage:
         return Refused(arrival, RefusalReason.SAME_NAME, message, measured=found, other_digest=known.digest)
 
     def _accepted(self, arrival: Arrival, answer: Identity, measured: Measured, former: KnownFile | None) -> Decision:
-        product, facts = answer.product, _with_word(answer.product, arrival.name, answer.facts)
+        product, facts = answer.product, with_word(answer.product, arrival.name, answer.facts)
         version = facts.version or FIRST_VERSION
         directory = directory_of(product, facts, version)
         target = home(self._definition.mission, product, directory, arrival.name)
@@ -322,7 +322,7 @@ def _is_steady(arrival: Arrival, measured: Measured | Unmeasured) -> bool:
     return is_same and (arrival.kind is Kind.LINK or measured.state == arrival.state)
 
 
-def _with_word(product: Product, name: str, facts: FileFacts) -> FileFacts:
+def with_word(product: Product, name: str, facts: FileFacts) -> FileFacts:
     """The facts of a file that says how good another one is: its word is a keyword, whatever the inspector gives, so
     that another word about that one is another file."""
     keywords = keywords_of(facts.keywords)

@@ -140,7 +140,7 @@ def _looked_at(mission: Mission, part: Part) -> tuple[Trouble | None, str | None
         if digest_file(path, algorithm_of(part.digest)) == part.digest:
             return None, state
     except FileNotFoundError:
-        return Trouble(path, part.member, is_gone=True), None
+        return Trouble(path, part.member, is_gone=True, is_offloaded=part.is_offloaded), None
     except OSError as error:
         return Trouble(path, part.member, unreadable=error.strerror), None
     return Trouble(path, part.member), None
@@ -148,18 +148,21 @@ def _looked_at(mission: Mission, part: Part) -> tuple[Trouble | None, str | None
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with an input or a member of one: it is gone, cannot be read, or has other bytes."""
+    """What is wrong with an input or a member of one: it is gone or offloaded, cannot be read, or has other bytes."""
 
     path: str
     member: str | None
     is_gone: bool = False
     unreadable: str | None = None
+    is_offloaded: bool = False
 
     @property
     def in_short(self) -> str:
         """What is wrong, without the ways out."""
         if self.unreadable is not None:
             return f"{self.path} cannot be read: {self.unreadable}"
+        if self.is_offloaded:
+            return f"{self.path} {OFFLOADED}"
         return f"{self.path} {'is missing from disk' if self.is_gone else _EDITED}"
 
     def words(self, file: KnownFile, made_from_it: Sequence[str]) -> str:
@@ -167,6 +170,8 @@ class Trouble:
         ends = f"; made from it: {some_names(made_from_it)}" if made_from_it else ""
         if self.unreadable is not None:
             return f"the input {self.path} cannot be read: {self.unreadable}; give dbproc's user the right{ends}"
+        if self.is_offloaded:
+            return f"the input {self.path} {OFFLOADED}; {recalling(file.filename)}{ends}"
         if self.member is not None:
             return f"{self._member_words()}; {_way_of_member(file)}{ends}"
         if self.is_gone:
@@ -182,6 +187,9 @@ _MADE_AGAIN = (
     "put it back, or the next run makes it again; where all of its directory is gone, once dbproc check --repair has "
     "recorded that"
 )
+OFFLOADED = "is offloaded: its bytes are in stores alone"
+"""Of a file."""
+
 _EDITED = "does not have the bytes that were recorded: somebody changed it on disk"
 
 
@@ -190,6 +198,11 @@ def ways_of_edited(filename: str, *, is_made: bool) -> str:
     way = "move it away, and the next run makes it again" if is_made else _replacing(filename)
     accept = f"to accept these: dbproc check --accept {shlex.quote(filename)} --reason TEXT"
     return f"put the former bytes back, or {way}; {accept}"
+
+
+def recalling(filename: str) -> str:
+    """What to do about a file that is offloaded where its bytes are needed."""
+    return f"to have it back: dbproc recall {shlex.quote(filename)}"
 
 
 def _replacing(filename: str) -> str:

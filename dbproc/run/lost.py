@@ -120,7 +120,8 @@ def words(made_from_it: Sequence[str], *, is_made_again: bool) -> str:
 def record_lost(store: Store, definition: Definition, tasks: Sequence[Task]) -> tuple[list[File], list[Queued]]:
     """Record which made inputs of tasks are gone, and queue what those were made from; both are returned."""
     wanted = {file.file_id: file for task in tasks for file in task.inputs}
-    gone = {number: file for number, file in wanted.items() if not os.path.lexists(file_path(definition, file))}
+    in_place = {number: file for number, file in wanted.items() if file.standing is Standing.IN_PLACE}
+    gone = {number: file for number, file in in_place.items() if not os.path.lexists(file_path(definition, file))}
     if not gone:
         return [], []
     with store.begin() as connection:

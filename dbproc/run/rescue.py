@@ -202,10 +202,12 @@ class _Rescue:
         return path if is_input and not os.path.exists(path) else None
 
     def _is_there(self, part: Part, path: str, *, is_input: bool) -> bool:
-        """Whether a file is at its place; for inputs, also unchanged."""
+        """Whether a file is at its place, or belongs in stores alone; for inputs, also unchanged."""
         sight = self._before.get(path)
         if sight is not None:
             return is_as_before(sight)
+        if part.is_offloaded:
+            return True
         if not os.path.lexists(path):
             return False
         if self._is_ours(os.path.realpath(path)):

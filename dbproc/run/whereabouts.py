@@ -1,4 +1,4 @@
-"""Where the bytes of files of the catalogue are: in their places, or kept aside."""
+"""Where the bytes of files of the catalogue are on the disk: in their places, or kept aside."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dbproc.storage import layout
 
 
 def place_of(mission: Mission, row: FileRow) -> str | None:
-    """Where the bytes of a file are: in its place, or kept aside."""
+    """Where the bytes of a file are on the disk: in its place, or kept aside; None where they are in stores alone."""
     if row.standing is Standing.IN_PLACE:
         return f"{mission.root}/{row.directory}/{row.filename}"
-    if row.standing is Standing.LOST:
+    if row.standing is Standing.LOST or row.offloaded is not None:
         return None
     place = layout.TRASH if row.standing is Standing.REAPED else layout.WITHDRAWN
     kept = layout.kept_path(mission, row.file_id, row.digest, row.filename, place)

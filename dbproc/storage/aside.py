@@ -19,10 +19,12 @@ def path_of(mission: Mission, file: KnownFile) -> str:
 
 
 def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN) -> Move | None:
-    """The move of a file out of its place; None when nothing is there.
+    """The move of a file out of its place; None when nothing is there, or its bytes are in stores alone.
 
     Bytes that are not those that were recorded go where their own digest says: the recorded ones are lost.
     """
+    if file.is_offloaded:
+        return None
     source = path_of(mission, file)
     try:
         is_as_recorded = state_of(os.lstat(source)) == file.state
@@ -34,7 +36,9 @@ def move_aside(mission: Mission, file: KnownFile, place: str = layout.WITHDRAWN)
 
 
 def is_whole(file: KnownFile, move: Move | None) -> bool:
-    """Whether a move has all the bytes that were recorded of a file."""
+    """Whether a move has all the bytes that were recorded of a file, or stores have them."""
+    if file.is_offloaded:
+        return True
     return move is not None and move.digest == file.digest and set(file.members) <= set(move.members)
 
 

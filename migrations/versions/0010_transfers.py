@@ -39,6 +39,8 @@ def upgrade() -> None:
         op.add_column("mission", sa.Column(name, sa.Text(), server_default="[]", nullable=False))
     op.execute("DROP VIEW newest_file")
     op.add_column("file", sa.Column("offloaded_time", TIME))
+    op.drop_index("ix_file_place", "file")
+    op.create_index("ix_file_place", "file", ["exists_on_disk", "offloaded_time", "relative_path"])
     op.execute(NEWEST_FILE)
     _add_transfers()
     _add_replicas()
@@ -59,6 +61,7 @@ def _add_transfers() -> None:
         sa.Column("task", sa.String(10), nullable=False),
         *(_text("rule"), _text("filename")),
         sa.Column("file_id", BIG_ID),
+        _text("member", ""),
         *(_text(name) for name in places),
         _text("user"),
         sa.Column("asked_time", TIME, nullable=False),
@@ -149,7 +152,7 @@ def _add_staging() -> None:
         sa.Column("link", sa.String(10), nullable=False),
         sa.Column("asked_time", TIME, nullable=False),
         _text("user"),
-        *(sa.Column("expires_time", TIME), sa.Column("removed_time", TIME)),
+        *(sa.Column("expires_time", TIME), sa.Column("removed_time", TIME), _text("made", "[]")),
         sa.PrimaryKeyConstraint("stage_id", name=op.f("pk_stage")),
     )
     op.create_index("ix_stage_owner", "stage", ["area", "owner"])

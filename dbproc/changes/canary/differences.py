@@ -34,8 +34,8 @@ def compared(
     old = None if published is None else file_path(definition, published)
     if old is None or not os.path.exists(old):
         why = "nothing is published for it" if published is None else f"{old} is gone from disk"
-        return SampleVerdict.NEW, SampleReport(sizes=(None, file.size), differences=(), problem=why)
-    product, sizes = definition.products[planned.product_id], (os.path.getsize(old), file.size)
+        return SampleVerdict.NEW, SampleReport(sizes=(None, file.size or 0), differences=(), problem=why)
+    product, sizes = definition.products[planned.product_id], (os.path.getsize(old), file.size or 0)
     found, how, drawn = compare(Comparison.BYTES, old, path, companion=product.companion), Comparison.BYTES, {}
     if not found["same"]:
         kind = kind_of(path) if product.comparison is Comparison.BYTES else product.comparison

@@ -278,7 +278,7 @@ def _record_of(task: Task, outcome: Outcome, file: NewFile) -> SampleRecord:
         exit_status=outcome.exit_status,
         cpu_seconds=outcome.cpu_seconds,
         memory_bytes=outcome.memory_bytes,
-        size=file.size,
+        size=file.size or 0,
         digest=file.digest,
         members=file.members,
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbproc.changes.moving_in.findings import Findings, Options, Verify
+from dbproc.core.digests import is_unknown, unknown_digest
 from dbproc.core.errors import PlacementError, UnsettledError
 from dbproc.core.events import Progress
 from dbproc.core.filenames import UNFIT, companion_of, compile_format, keywords_text, render
@@ -25,7 +26,6 @@ from dbproc.mission.dbprocessing import OldMission
 from dbproc.storage.digest import digest_file, state_of
 from dbproc.storage.fingerprint import measure
 
-UNKNOWN_DIGEST = "sha1:unknown"
 """Of a file that is gone, and of which none was recorded: no file has it."""
 
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -106,7 +106,7 @@ def _row(row: OldRow, found: OldMission, moved: MovedFiles) -> Row | None:
         "data_level": product.level if row.data_level is None else float(row.data_level),
         "relative_path": place_of(product, date, start, ".".join(map(str, version))),
         "file_size": None,
-        "shasum": f"sha1:{digest}" if digest else UNKNOWN_DIGEST,
+        "shasum": f"sha1:{digest}" if digest else unknown_digest("sha1"),
         "exists_on_disk": is_true(row.exists_on_disk),
         "verbose_provenance": row.verbose_provenance and str(row.verbose_provenance),
         "quality_comment": row.quality_comment and str(row.quality_comment),
@@ -254,8 +254,8 @@ def _looker(found: OldMission, options: Options) -> Callable[[Row], _Sight | str
             if not stat.S_ISREG(status.st_mode):
                 return "it is no regular file"
             is_compared = options.verify is Verify.SHA1 or options.rehash
-            wanted = {"sha1"} if is_compared and row["shasum"] != UNKNOWN_DIGEST else set()
-            wanted |= {algorithm} if options.rehash or row["shasum"] == UNKNOWN_DIGEST else set()
+            wanted = {"sha1"} if is_compared and not is_unknown(row["shasum"]) else set()
+            wanted |= {algorithm} if options.rehash or is_unknown(row["shasum"]) else set()
             taken = {each: digest_file(path, each) for each in wanted}
             owns = found.products[row["product_id"]].companion and os.path.isdir(companion_of(path))
             members = measure(path, algorithm, companion=True).members if owns else ()
@@ -283,7 +283,7 @@ def _enter_sight(
         return
     if sight is None:
         if not is_looked_at:
-            if row["exists_on_disk"] and row["shasum"] == UNKNOWN_DIGEST:
+            if row["exists_on_disk"] and is_unknown(row["shasum"]):
                 moved.problems.add("files of which no digest is recorded; have them looked at: --verify size", name)
             return
         if row["exists_on_disk"]:
