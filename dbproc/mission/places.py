@@ -32,7 +32,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
 """The keys of a place that mean something for one protocol and not for each."""
 
 _OF_SOME = frozenset().union(*_KEYS.values())
-_READ_FROM = ("http", "https")
+_READ_FROM = ("http", "https", "gdrive")
 """Protocols by which nothing is put."""
 
 _SCOPE = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -118,6 +118,13 @@ def _gdrive(path: KeyPath, spec: PlaceSpec) -> Iterator[Problem]:
         yield Problem((*path, "service_account"), 'is missing; name the JSON key of one, "file:~/.keys/drive.json"')
 
 
+def _vos(path: KeyPath, spec: PlaceSpec) -> Iterator[Problem]:
+    if not spec.endpoint:
+        yield Problem(
+            (*path, "endpoint"), 'is missing; write the base URL of the service, "https://ws.example.org/vault"'
+        )
+
+
 def _both(path: KeyPath, spec: PlaceSpec, *pair: str) -> Iterator[Problem]:
     given = [name for name in pair if getattr(spec, name)]
     if len(given) == 1:
@@ -131,6 +138,7 @@ _NEEDED: dict[str, Callable[[KeyPath, PlaceSpec], Iterator[Problem]]] = {
     "https": _http,
     "s3": _s3,
     "gdrive": _gdrive,
+    "vos": _vos,
 }
 
 

@@ -188,6 +188,8 @@ def test_a_credential_in_the_file_is_refused_and_not_shown(tmp_path: Path, key: 
         ('[store.s]\nurl = "s3://b"\nendpoint="h:9000"', "endpoint", "must be the base URL"),
         ('[store.s]\nurl = "s3://b"\nendpoint="https://a:pw@h"', "endpoint", "holds a user"),
         ('[store.s]\nurl = "gdrive://F/x"', "service_account", "is missing"),
+        ('[store.s]\nurl = "gdrive://F/x"\nservice_account="file:/k"', "trust", "nothing can be put there by gdrive:"),
+        ('[store.s]\nurl = "vos://a/x"', "endpoint", "is missing; write the base URL"),
         ('[store.s]\nurl = "file:///x"\nlayout = "rucio"', "scope", "is missing"),
         ('[store.s]\nurl = "file:///x"\nlayout = "rucio"\nscope = "a:b"', "scope", "is not one"),
         ('[store.s]\nurl = "file:///x"\nscope = "a"', "scope", "means nothing without"),
