@@ -37,7 +37,7 @@ def _hindrances(kind: str, name: str, old: MissionSpec, new: MissionSpec, held: 
     placed = held.placed.get(name, 0) if kind == "area" else 0
     if placed:
         lie = "a file that was placed lies" if placed == 1 else f"{placed} files that were placed lie"
-        yield f"{lie} in it; take them out first, dbproc stage list shows the requests"
+        yield f"{lie} in it; end what was staged there first, with dbproc stages end (dbproc stages list)"
 
 
 def _only_in(name: str, old: MissionSpec, new: MissionSpec, held: Recorded) -> int:
