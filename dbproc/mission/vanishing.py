@@ -33,7 +33,8 @@ def _hindrances(kind: str, name: str, old: MissionSpec, new: MissionSpec, held: 
     alone = _only_in(name, old, new, held) if kind == "store" else 0
     if alone:
         are = "the bytes of a file are" if alone == 1 else f"the bytes of {alone} files are"
-        yield f"{are} nowhere but there; have a run copy them to another store first, with [[replicate]]"
+        remedy = "dbproc recall --offloaded brings them back, and [[replicate]] has runs copy them to another store"
+        yield f"{are} nowhere but there; {remedy}"
     placed = held.placed.get(name, 0) if kind == "area" else 0
     if placed:
         lie = "a file that was placed lies" if placed == 1 else f"{placed} files that were placed lie"
