@@ -164,7 +164,7 @@ def digests_fault(text: str) -> str | None:
     rest = text.replace("{name}", "x")
     if "{" in rest or "}" in rest:
         return f"{text!r} has another field than {{name}}, the name of the file"
-    if any(part in ("", "..") for part in rest.split("/")):
+    if any(part in ("", "..") for part in rest.removeprefix("/").split("/")):
         return f"{text!r} leads out of the directory of the file; write a name that lies in it, SHA256SUMS"
     return None
 

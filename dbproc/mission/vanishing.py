@@ -21,8 +21,8 @@ def left_copies(old: MissionSpec, new: MissionSpec, held: Recorded) -> Iterator[
     for kind, name in _gone(old, new):
         copies = held.copies.get(name, 0) if kind == "store" else 0
         if copies:
-            what = "one copy that is recorded in it counts" if copies == 1 else f"{copies} copies recorded in it count"
-            yield f"{what} no more, as long as there is no store {name}"
+            what = "1 copy" if copies == 1 else f"{copies} copies"
+            yield f"{what} recorded in {kind} {name} {'counts' if copies == 1 else 'count'} no more while it is away"
 
 
 def _hindrances(kind: str, name: str, old: MissionSpec, new: MissionSpec, held: Recorded) -> Iterator[str]:

@@ -29,7 +29,7 @@ path = "/{{Y}}/{{m}}/{{d}}/COVIS-*.tar.gz"
 every = "6 h"
 since = 2010-09-01
 back = "30 days"
-digests = "{{name}}.md5"
+digests = "/sums/{{name}}.md5"
 verify = "twice"
 
 [store."old-nas{{n}}"]
