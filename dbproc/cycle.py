@@ -148,6 +148,7 @@ class _Run:
         refuse_harmful(self._definition)
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
+        self._has_stages = False
         self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
 
@@ -179,6 +180,7 @@ class _Run:
         self._notice_lost()
         if self._options.process:
             self._process(no_inspector)
+        self._stage()
 
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
@@ -206,6 +208,7 @@ class _Run:
         """Put right what a dead run left; `was_killed`: it held the lock."""
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
+        self._has_stages = waits.stages
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers or was_killed:
@@ -302,6 +305,13 @@ class _Run:
         from dbproc.run.links import refresh
 
         refresh(self._store, self._definition.mission, self._report, touched)
+
+    def _stage(self) -> None:
+        """End requests for staging whose time is over, and work at those of which files wait."""
+        if self._has_stages:
+            from dbproc.changes.staging.runs import work_off
+
+            work_off(self._store, self._run_id, self._report)
 
     def _settle_edits(self) -> frozenset[int]:
         """Do what the policy says about edited codes; the processes that must not run."""

@@ -9,6 +9,8 @@ make_database
     The same for tests that need several: each call names another one.
 postgres_database
     The URL of an empty PostgreSQL database.
+s3
+    Runs the test twice, on the S3 servers of rclone and moto: a server with an empty bucket.
 postgres_server
     The server; its ``environment()`` makes databases known by their bare names.
 """
@@ -29,6 +31,7 @@ from hypothesis import settings
 
 import dbproc
 from tests.kit.postgres import PostgresServer, running_server
+from tests.kit.s3 import ENVIRONMENT, S3Server, running_moto, running_rclone
 from tests.kit.statements import outlive_engines
 
 SERVER = pytest.StashKey[PostgresServer]()
@@ -109,6 +112,26 @@ def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
 @pytest.fixture
 def database(make_database: Callable[[], str]) -> str:
     return make_database()
+
+
+@pytest.fixture(scope="session")
+def rclone_s3() -> Iterator[S3Server]:
+    with running_rclone() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_s3() -> Iterator[S3Server]:
+    with running_moto() as server:
+        yield server
+
+
+@pytest.fixture(params=["rclone", "moto"])
+def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    for name, secret in ENVIRONMENT.items():
+        monkeypatch.setenv(name, secret)
+    server: S3Server = request.getfixturevalue(f"{request.param}_s3")
+    return server.with_bucket()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -79,6 +79,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reap": ("reap", "Move superseded versions to the trash, as products say."),
     },
     "Data": {
+        "stage": ("stage", "Put files into a user's area, for a while."),
+        "stages": ("stage", "Look at what was staged, what users have in their areas; end it."),
         "idx": ("idx", "Make IDX datasets, verify them, look at them, compare them."),
     },
 }

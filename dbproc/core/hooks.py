@@ -56,7 +56,7 @@ class Hook:
 
     name: str
     command: tuple[str, ...] = option((), key(WORDS, check=bounds.WORD, codec=PATTERNS))
-    webhook: str = option("", key(TEXT, check=webhook_fault))
+    webhook: str = option("", key(TEXT, check=webhook_fault, secret=True))
     events: tuple[str, ...] = option((), key(WORDS, check=_event_fault, codec=PATTERNS))
     seconds: float = option(_DEFAULT_SECONDS, key(NUMBER, check=_LONGEST_SECONDS))
     long_lock: dt.timedelta = option(_DEFAULT_LONG_LOCK, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
@@ -72,11 +72,13 @@ class Hook:
             return 'needs either a command, such as ["/usr/bin/mail", "-s", "dbproc", "me@example.org"], or a webhook'
         return None
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """What it is, in words."""
         words = [
             f"{each.toml} {_plain(value)}" for each in keys(Hook) if (value := getattr(self, each.name)) != each.default
         ]
-        return f"{self.name}: {', '.join(words)}"
+        return ", ".join(words)
 
 
 def _plain(value: object) -> str:

@@ -58,7 +58,8 @@ class Key:
 
     `own`: dbprocessing does not know it; where its file leaves it out, the value stays as it is.
     `check` gives the fault of a value (of a list: of one item); a key with `effect` None is compared by other code.
-    `words` is its name in messages, `remark` their addition. A null in the column means the default.
+    `words` is its name in messages, `remark` their addition. `secret`: what stands there by mistake may be a
+    credential, and no message shows it. A null in the column means the default.
     """
 
     form: Form
@@ -72,6 +73,7 @@ class Key:
     codec: Codec
     words: str
     remark: str
+    secret: bool
     name: str
     default: object
 
@@ -115,6 +117,7 @@ def key(
     codec: Codec | None = None,
     words: str = "",
     remark: str = "",
+    secret: bool = False,
 ) -> Mapping[str, Key]:
     """The metadata of a field that is a scalar key.
 
@@ -134,6 +137,7 @@ def key(
             codec=codec or Codec(),
             words=words,
             remark=remark,
+            secret=secret,
             name="",
             default=MISSING,
         )

@@ -8,10 +8,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from dbproc.core.errors import FormatError, LayoutError
 from dbproc.core.filenames import compile_format
 from dbproc.core.model import Definition
+from dbproc.core.places import kept_here
 from dbproc.core.spec import KeyPath
 
 PRIVATE = ".dbproc"
@@ -45,7 +47,8 @@ Within = Callable[[Place, Place], bool]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The places of a mission; `files` are the database and the mission file, with what they are."""
+    """The places of a mission; `files` are the database and the mission file, with what they are, `kept` stores and
+    areas, `origins` sources: those on this machine."""
 
     root: Place
     incoming: Place
@@ -53,6 +56,8 @@ class Layout:
     programs: tuple[Place, ...]
     products: tuple[Place, ...]
     files: tuple[tuple[str, Place], ...] = ()
+    kept: tuple[Place, ...] = ()
+    origins: tuple[Place, ...] = ()
 
     @property
     def private(self) -> Place:
@@ -69,10 +74,12 @@ def layout(
     inspectors: str,
     products: Mapping[str, str],
     files: Sequence[tuple[str, str]] = (),
+    kept: Mapping[KeyPath, str] = MappingProxyType({}),
+    origins: Mapping[KeyPath, str] = MappingProxyType({}),
 ) -> Layout:
     """The places of a mission: its directories, absolute, those of products relative to the root, by their names.
 
-    `files`: what each is, and its path.
+    `files`: what each is, and its path. `kept`, `origins`: the directories of stores and areas, of sources.
     """
     return Layout(
         root=Place(posixpath.normpath(root), ("mission", "root")),
@@ -81,6 +88,8 @@ def layout(
         programs=(Place(codes, ("mission", "codes")), Place(inspectors, ("mission", "inspectors"))),
         products=tuple(_product(root, text, ("product", name, "directory")) for name, text in products.items()),
         files=tuple((what, Place(path)) for what, path in files),
+        kept=tuple(Place(posixpath.normpath(path), key) for key, path in kept.items()),
+        origins=tuple(Place(posixpath.normpath(path), key) for key, path in origins.items()),
     )
 
 
@@ -94,6 +103,7 @@ def layout_of(definition: Definition) -> Layout:
         codes=mission.code_directory,
         inspectors=mission.inspector_directory,
         products={each.name: each.directory for each in definition.products.values()},
+        kept=kept_here(mission.stores, mission.areas),
     )
 
 
@@ -105,7 +115,7 @@ def foreign_place(definition: Definition, path: str, within: Within) -> str | No
         return own.root.shown
     programs = (each for each in own.programs if not within_by_name(own.root, each))
     products = (each if each.path == own.root.path else Place(each.path) for each in own.products)
-    kept = (own.incoming, own.quarantine, own.private, *products, *programs)
+    kept = (own.incoming, own.quarantine, own.private, *products, *programs, *own.kept)
     return next((each.shown for each in kept if within(place, each)), None)
 
 
@@ -159,6 +169,8 @@ def problems(layout: Layout, within: Within) -> Iterator[Problem]:
     yield from _incoming_among_others(layout, within)
     yield from _programs_among_refused(layout, within)
     yield from _products_among_programs(layout, within)
+    yield from _kept_among_others(layout, within)
+    yield from _origins_among_others(layout, within)
     yield from file_problems(layout, within)
 
 
@@ -272,6 +284,53 @@ def _products_among_programs(layout: Layout, within: Within) -> Iterator[Problem
         if place is not None and not within(layout.root, place):
             text = f"{_shown_product(layout, product)} is in {place.shown}, the directory of {_kept_in(place)}"
             yield Problem(product.key, f"{text}; files at home would lie among them: name another one")
+
+
+def _kept_among_others(layout: Layout, within: Within) -> Iterator[Problem]:
+    """Stores and areas in the mission's own directories or in each other, or around them."""
+    own = _own(layout)
+    for at, place in enumerate(layout.kept):
+        for what, other in (*own, *((f"the {_called(each)}", each) for each in layout.kept[:at])):
+            lies = _lies(place, other, within)
+            if lies:
+                text = f"the {_called(place)}, {place.shown}, {lies} {what}, {other.shown}"
+                yield Problem(place.key, f"{text}; name a directory that is apart from it")
+                break
+
+
+def _origins_among_others(layout: Layout, within: Within) -> Iterator[Problem]:
+    """Sources in the mission's own directories, or around them: its own files would be fetched."""
+    for place in layout.origins:
+        for what, other in _own(layout):
+            lies = _lies(place, other, within)
+            if lies:
+                text = f"the {_called(place)}, {place.shown}, {lies} {what}, {other.shown}"
+                yield Problem(place.key, f"{text}; the mission's own files would be fetched: name another directory")
+                break
+
+
+def _own(layout: Layout) -> tuple[tuple[str, Place], ...]:
+    """The mission's own directories that are not for sure in another one, with what they are."""
+    programs = ((f"the directory of {_kept_in(place)}", place) for place in layout.programs)
+    return (
+        ("the root", layout.root),
+        ("the incoming directory", layout.incoming),
+        ("the quarantine", layout.quarantine),
+        *programs,
+    )
+
+
+def _lies(place: Place, other: Place, within: Within) -> str:
+    """How a place lies to another one, in words; nothing where they are apart."""
+    if within(place, other):
+        return "is" if within(other, place) else "lies in"
+    return "holds" if within(other, place) else ""
+
+
+def _called(place: Place) -> str:
+    """A source, a store or an area by its name."""
+    kind, name, *_ = place.key
+    return f"{kind} {str(name)!r}"
 
 
 def _kept_in(place: Place) -> str:

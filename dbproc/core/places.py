@@ -8,9 +8,11 @@ the arguments of a process.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from dbproc.core import bounds, rucio
 from dbproc.core.durations import SECONDS
@@ -27,39 +29,142 @@ ROOT = "root"
 INCOMING = "incoming"
 """The name of the place that is the mission's incoming directory."""
 
-_REFERENCES = ("env:", "file:", "keyring:")
+_REFERENCES = {
+    "env:": (re.compile(r"[A-Za-z_]\w*", re.ASCII), "a variable of the environment, env:NAME"),
+    "file:": (re.compile(r".*\S.*"), "a file, file:PATH"),
+    "keyring:": (re.compile(r"[^/]+/.+"), "an entry of the keyring, keyring:SERVICE/NAME"),
+}
 _REFER = "name where it is kept: env:NAME, file:PATH or keyring:SERVICE/NAME"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
+FINGERPRINTS = ("SHA256:", "MD5:", "ssh-", "ecdsa-")
+"""How what is no path of a file of host keys begins."""
+
+_HOST = re.compile(r"[\w.~!-]+|\[[\da-fA-F:.]+\]", re.ASCII)
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text names where a credential is kept."""
+    return text.startswith(tuple(_REFERENCES))
 
 
 def reference_fault(text: str) -> str | None:
     """Why a text is no reference to a credential, or None; the message does not show it, for it may be one."""
+    if not text:
+        return None
     kind, _, name = text.partition(":")
-    if not text or (text.startswith(_REFERENCES) and name.strip()):
-        return bounds.PATH(text)
-    if f"{kind}:" in _REFERENCES:
-        return f"{kind}: names nothing; {_REFER}"
-    return f"is not a reference to a credential, and credentials stand in no mission file; {_REFER}"
+    if f"{kind}:" not in _REFERENCES:
+        return f"is not a reference to a credential, and credentials stand in no mission file; {_REFER}"
+    written, what = _REFERENCES[f"{kind}:"]
+    if written.fullmatch(name) and len(text) <= bounds.PATH.most:
+        return None
+    return f"begins with {kind}: and does not name {what}"
+
+
+def user_fault(text: str) -> str | None:
+    """Why a text is neither a user's name nor a reference to one, or None; the message does not show it."""
+    if is_reference(text):
+        return reference_fault(text)
+    if re.fullmatch(r"[^\s:@/]{0,200}", text):
+        return None
+    return "is neither the name of a user nor a reference to one: it has a blank or one of : @ / in it, or is too long"
 
 
 def url_fault(text: str) -> str | None:
-    """Why a URL is none that a place may have, or None; it holds no credential."""
+    """Why a URL is none that a place may have, or None; the message does not show it, for it may hold a credential."""
+    parts = _parts(text)
+    if parts is None:
+        return "is no URL: its port or its host cannot be read"
+    scheme = parts.scheme
+    if scheme not in SCHEMES or not text.startswith(f"{scheme}:"):
+        return f"must begin with one of {', '.join(f'{each}:' for each in SCHEMES)}"
+    found = _credential_fault(parts, f"{_REFER}, in a key of its own")
+    if found is not None:
+        return found
+    if parts.username is not None and scheme != "sftp":
+        return "holds a user before the @; the key user, or a reference, says who one is there"
+    if parts.username is not None and user_fault(parts.username) is not None:
+        return "holds a user before the @ that cannot be one"
+    if "{" in text or "}" in text:
+        return "has braces in it; fields of dates stand in path"
+    if ".." in unquote(parts.path).split("/"):
+        return "has '..' in it; write the directory that is meant"
+    return _file_fault(parts) if scheme == "file" else _host_fault(text, parts)
+
+
+def _parts(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
-        port = parts.port
+        _ = parts.port
     except ValueError:
-        return "is no URL: its port or its host cannot be read"
-    if parts.scheme not in SCHEMES:
-        return f"must begin with one of {', '.join(f'{each}:' for each in SCHEMES)}"
+        return None
+    return None if text != text.strip() else parts
+
+
+def _credential_fault(parts: SplitResult, refer: str) -> str | None:
     if parts.password is not None:
-        return f"holds a password; {_REFER}"
+        return f"holds a password; {refer}"
     if parts.query or parts.fragment:
-        return f"holds what may be a credential after ? or #; {_REFER}"
-    if parts.scheme == "file":
-        is_local = parts.netloc in ("", "localhost") and parts.path.startswith("/")
-        return bounds.directory(parts.path) if is_local else "must be file:///PATH with the whole path of a directory"
-    if not parts.hostname or port == 0:
-        return f"names no host; write {parts.scheme}://…"
+        return f"holds what may be a credential after ? or #; {refer}"
+    return None
+
+
+def _file_fault(parts: SplitResult) -> str | None:
+    is_local = parts.netloc in ("", "localhost") and parts.path.startswith("/")
+    return bounds.directory(parts.path) if is_local else "must be file:///PATH with the whole path of a directory"
+
+
+def _host_fault(text: str, parts: SplitResult) -> str | None:
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme in ("s3", "gdrive", "vos") and ":" in host:
+        return f"names no host but {_AUTHORITIES[parts.scheme]}; the host and its port are those of endpoint"
+    if parts.port is not None:
+        host = host.rpartition(":")[0]
+    if not _HOST.fullmatch(host) or parts.port == 0:
+        wanted = _AUTHORITIES.get(parts.scheme, "HOST/DIRECTORY")
+        return f"names no host that there can be; write {parts.scheme}://{wanted}"
     return bounds.directory(text)
+
+
+_AUTHORITIES = {"s3": "BUCKET/PREFIX", "gdrive": "FOLDER-ID/DIRECTORY", "vos": "AUTHORITY/DIRECTORY"}
+
+
+def endpoint_fault(text: str) -> str | None:
+    """Why a text is no base URL of a service, or None; the message does not show it."""
+    parts = _parts(text)
+    if not text:
+        return None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return "must be the base URL of the service, https://HOST or https://HOST:PORT"
+    if parts.username is not None:
+        return f"holds a user; {_REFER}"
+    return _credential_fault(parts, _REFER) or bounds.directory(text)
+
+
+def host_fault(text: str) -> str | None:
+    """Why a text is no host that may be reached besides that of the URL, or None; the message does not show it."""
+    if re.fullmatch(r"[\w.-]{1,253}|\[?[\da-fA-F:.]+\]?", text, re.ASCII):
+        return None
+    return "must be the name of a host or an address, without https:// and without a port"
+
+
+def host_key_fault(text: str) -> str | None:
+    """Why a text is neither the fingerprint of a host key nor the path of a file of them, or None."""
+    if text.startswith("SHA256:"):
+        is_whole = _FINGERPRINT.fullmatch(text)
+        return None if is_whole else "is not a whole fingerprint: behind SHA256: stand 43 letters and digits"
+    if text.startswith(FINGERPRINTS):
+        return "must be the fingerprint that ssh-keygen -l shows, SHA256:…, or the path of a known_hosts file"
+    return bounds.directory(text)
+
+
+def name_fault(text: str) -> str | None:
+    """Why a source, a store or an area cannot have a name, or None."""
+    if _NAME.fullmatch(text):
+        return None
+    return (
+        f"{text[:40]!r} is not a name: take letters, digits, '.', '_' and '-', a letter or a digit first, at most 100"
+    )
 
 
 class Trust(StrEnum):
@@ -93,7 +198,10 @@ class Layout(StrEnum):
     RUCIO = "rucio"  #: by the first digits of the MD5 of SCOPE:NAME
 
 
-_REFERENCE = key(TEXT, check=reference_fault)
+_REFERENCE = key(TEXT, check=reference_fault, secret=True)
+
+
+_AS_RECORDED = "what is recorded is looked for there from now on; nothing is moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,20 +244,20 @@ class PlaceSpec:
     """
 
     name: str
-    url: str = option("", key(TEXT, check=url_fault))
-    user: str = option("", key(TEXT, check=bounds.NAME))
+    url: str = field(metadata=key(TEXT, check=url_fault, secret=True, remark=_AS_RECORDED))
+    user: str = option("", key(TEXT, check=user_fault, secret=True))
     password: str = option("", _REFERENCE)
     private_key: str = option("", _REFERENCE)
     passphrase: str = option("", _REFERENCE)
-    host_key: str = option("", key(TEXT, check=bounds.PATH))
+    host_key: str = option("", key(TEXT, check=host_key_fault))
     token: str = option("", _REFERENCE)
     access_key: str = option("", _REFERENCE)
     secret_key: str = option("", _REFERENCE)
     service_account: str = option("", _REFERENCE)
-    endpoint: str = option("", key(TEXT, check=bounds.PATH))
+    endpoint: str = option("", key(TEXT, check=endpoint_fault, secret=True))
     region: str = option("", key(TEXT, check=bounds.NAME))
     ca_file: str = option("", key(TEXT, check=bounds.directory))
-    hosts: tuple[str, ...] = option((), key(WORDS, check=bounds.NAME, codec=PATTERNS))
+    hosts: tuple[str, ...] = option((), key(WORDS, check=host_fault, codec=PATTERNS))
     connections: int = option(4, key(WHOLE, check=bounds.Bound(1, 64)))
     bandwidth: float | None = option(None, key(NUMBER, check=bounds.Bound(0, 1e6, " MB/s", above=True)))
     timeout: dt.timedelta = option(dt.timedelta(seconds=60), key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
@@ -159,6 +267,16 @@ class PlaceSpec:
     def scheme(self) -> str:
         """The protocol."""
         return self.url.partition(":")[0]
+
+    @property
+    def directory(self) -> str:
+        """The directory of a place on this machine."""
+        return unquote(urlsplit(self.url).path)
+
+    @property
+    def summary(self) -> str:
+        """What it is, in words."""
+        return self.url
 
 
 _DAY = Codec(dt.date.isoformat, dt.date.fromisoformat)
@@ -218,7 +336,7 @@ class StoreSpec(PlaceSpec):
 
     trust: Trust = option(Trust.TRUSTED, key(TEXT, choices=Trust))
     preference: int = option(100, key(WHOLE, check=bounds.COUNT))
-    layout: Layout = option(Layout.MISSION, key(TEXT, choices=Layout))
+    layout: Layout = option(Layout.MISSION, key(TEXT, choices=Layout, remark="of copies from now on; none is moved"))
     scope: str = option("", key(TEXT, check=bounds.NAME))
 
     def path_of(self, directory: str, name: str) -> str:
@@ -258,10 +376,15 @@ class ReplicateSpec:
     """
 
     name: str
-    products: tuple[str, ...] = option((), key(WORDS, check=bounds.NAME, codec=PATTERNS))
-    to: tuple[str, ...] = option((), key(WORDS, check=bounds.NAME, codec=PATTERNS))
+    products: tuple[str, ...] = field(metadata=key(WORDS, check=bounds.NAME, codec=PATTERNS))
+    to: tuple[str, ...] = field(metadata=key(WORDS, check=bounds.NAME, codec=PATTERNS))
     copies: int | None = option(None, key(WHOLE, check=bounds.FROM_ONE))
     versions: str = option("newest", key(TEXT, choices=("newest", "all")))
+
+    @property
+    def summary(self) -> str:
+        """What it is, in words."""
+        return f"{', '.join(self.products)} → {', '.join(self.to)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,14 +406,58 @@ class AreaSpec:
     """
 
     name: str
-    directory: str = option("", key(TEXT, check=bounds.absolute))
+    directory: str = field(metadata=key(TEXT, check=bounds.absolute, remark=_AS_RECORDED))
     quota: float | None = option(None, key(NUMBER, check=bounds.MEMORY))
     link: Link = option(Link.COPY, key(TEXT, choices=Link))
     expires: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
     reserve: float = option(1.0, key(NUMBER, check=bounds.MEMORY))
+
+    @property
+    def summary(self) -> str:
+        """What it is, in words."""
+        return self.directory
 
 
 SOURCES = tables_codec(SourceSpec)
 STORES = tables_codec(StoreSpec)
 REPLICATES = tables_codec(ReplicateSpec)
 AREAS = tables_codec(AreaSpec)
+
+
+def kept_here(stores: Iterable[StoreSpec], areas: Iterable[AreaSpec]) -> dict[tuple[str | int, ...], str]:
+    """The directories on this machine of stores and areas, by their keys in a mission file."""
+    kept: dict[tuple[str | int, ...], str] = {}
+    kept |= {("store", store.name, "url"): store.directory for store in stores if store.scheme == "file"}
+    return kept | {("area", area.name, "directory"): area.directory for area in areas}
+
+
+def origins_here(sources: Iterable[SourceSpec]) -> dict[tuple[str | int, ...], str]:
+    """The directories on this machine of sources, by their keys in a mission file."""
+    return {("source", source.name, "url"): source.directory for source in sources if source.scheme == "file"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a database has recorded of places, by their names there: ``store nas``.
+
+    Attributes
+    ----------
+    transfers
+        How many transfers from or to a place are open.
+    copies
+        How many copies of files a store has.
+    kept_in
+        How many files have no bytes but in stores, by the set of these.
+    placed
+        How many files lie in an area.
+    """
+
+    transfers: Mapping[str, int] = field(default_factory=dict)
+    copies: Mapping[str, int] = field(default_factory=dict)
+    kept_in: Mapping[frozenset[str], int] = field(default_factory=dict)
+    placed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def essence(self) -> tuple[frozenset[object], ...]:
+        """What of it matters for what can be removed: of what there is any."""
+        return (frozenset(self.transfers), frozenset(self.copies), frozenset(self.kept_in), frozenset(self.placed))

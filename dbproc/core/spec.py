@@ -47,7 +47,17 @@ from dbproc.core.model import (
     SameName,
     Validity,
 )
-from dbproc.core.places import AREAS, REPLICATES, SOURCES, STORES, AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
+from dbproc.core.places import (
+    AREAS,
+    REPLICATES,
+    SOURCES,
+    STORES,
+    AreaSpec,
+    Recorded,
+    ReplicateSpec,
+    SourceSpec,
+    StoreSpec,
+)
 from dbproc.core.retention import KEEP, keep_fault
 from dbproc.core.version import Version
 
@@ -144,13 +154,11 @@ class MissionSpec:
     inspector_memory: float = option(2.0, key(NUMBER, own="inspector_memory", check=bounds.MEMORY))
     early_cutoff: bool = option(False, key(FLAG))
     keep_logs: dt.timedelta | None = option(None, key(DURATION, check=bounds.SOME_TIME, codec=SECONDS))
-    notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="the hooks", codec=HOOKS))
-    sources: tuple[SourceSpec, ...] = option((), key(TABLES, toml=None, words="the sources", codec=SOURCES))
-    stores: tuple[StoreSpec, ...] = option((), key(TABLES, toml=None, words="the stores", codec=STORES))
-    replicates: tuple[ReplicateSpec, ...] = option(
-        (), key(TABLES, toml=None, words="the rules of replication", codec=REPLICATES)
-    )
-    areas: tuple[AreaSpec, ...] = option((), key(TABLES, toml=None, words="the areas", codec=AREAS))
+    notify: tuple[Hook, ...] = option((), key(TABLES, toml=None, words="hook", codec=HOOKS))
+    sources: tuple[SourceSpec, ...] = option((), key(TABLES, toml=None, words="source", codec=SOURCES))
+    stores: tuple[StoreSpec, ...] = option((), key(TABLES, toml=None, words="store", codec=STORES))
+    replicates: tuple[ReplicateSpec, ...] = option((), key(TABLES, toml=None, words="replicate", codec=REPLICATES))
+    areas: tuple[AreaSpec, ...] = option((), key(TABLES, toml=None, words="area", codec=AREAS))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
     trash: dt.timedelta = option(
         dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)
@@ -494,13 +502,14 @@ class Holdings:
     """The database's definition, and what of it cannot be removed.
 
     `files` counts the files of a product, `uses` the attempts and files of a process; `retired` are the former codes of
-    a process.
+    a process; `places` is what is recorded of sources, stores and areas.
     """
 
     definition: Definition | None = None
     files: Mapping[str, int] = field(default_factory=dict)
     uses: Mapping[str, int] = field(default_factory=dict)
     retired: Mapping[str, tuple[CodeSpec, ...]] = field(default_factory=dict)
+    places: Recorded = field(default_factory=Recorded)
 
     def calls_for_the_same(self, other: Holdings) -> bool:
         """Whether a definition needs the same changes against both.
@@ -512,4 +521,4 @@ class Holdings:
 
 
 def _whole(held: Holdings) -> tuple[object, ...]:
-    return repr(held.definition), repr(held.retired), set(held.files), set(held.uses)
+    return repr(held.definition), repr(held.retired), set(held.files), set(held.uses), held.places.essence

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, exists, select
 
 from dbproc.core.states import AttemptStatus, CampaignStatus
-from dbproc.database import links, schema, waitingslots
+from dbproc.database import links, schema, staging, waitingslots
 from dbproc.database.attempts import due_retries, is_to_be_tried
 
 
@@ -22,6 +22,7 @@ class Pending(NamedTuple):
     waited: bool  #: what waited, and whose time has come
     campaigns: bool  #: items of active campaigns
     links: bool  #: a tree of links that is to be put right
+    stages: bool  #: requests for staging of which files wait, or whose time is over
 
 
 def pending(connection: Connection, now: dt.datetime) -> Pending:
@@ -38,6 +39,7 @@ def pending(connection: Connection, now: dt.datetime) -> Pending:
                 select(schema.campaign.c.campaign_id).where(schema.campaign.c.status == CampaignStatus.ACTIVE)
             ).label("campaigns"),
             links.any_is_outdated(now.date()).label("links"),
+            staging.any_waits(now).label("stages"),
         )
     ).one()
     waits = Pending(*(bool(value) for value in row))

@@ -882,9 +882,11 @@ stage = Table(
     Column("user", Text, nullable=False),
     Column("expires_time", UtcTime),
     Column("removed_time", UtcTime),
+    Column("made", Text, nullable=False, server_default="[]"),
     Index("ix_stage_owner", "area", "owner"),
 )
-"""A request to put files into a user's area: below ``directory`` of ``owner``, asked by ``user``."""
+"""A request to put files into a user's area: below ``directory`` of ``owner``, asked by ``user``. ``made``: JSON list
+of the directories that were made for it; at its end those that are empty are removed."""
 
 stagefile = Table(
     "stagefile",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from dbproc.core.keys import Effect
+from dbproc.core.keys import Effect, Form, keys
 from dbproc.core.model import Build
+from dbproc.core.places import Recorded
 from dbproc.core.spec import (
     Change,
     Definition,
@@ -20,11 +21,12 @@ from dbproc.core.spec import (
 )
 from dbproc.mission.formats import can_be_alike, format_of
 from dbproc.mission.input_words import input_words
-from dbproc.mission.keywise import Comparison, change_of, differences, differing, shown
+from dbproc.mission.keywise import Comparison, change_of, differences, differing, shown, table_differences
 from dbproc.mission.partial import merged, reformatted
 from dbproc.mission.problems import Problem, raise_for
 from dbproc.mission.releases import Codes, code_change, compare_codes
 from dbproc.mission.renames import rename_problems, renamed_processes, renamed_products, with_new_names
+from dbproc.mission.vanishing import left_copies, vanishing_problems
 
 
 def difference(
@@ -60,10 +62,10 @@ def difference(
     former_names = renamed_products(old, new)
     old = with_new_names(old, former_names) if old is not None else None
     if old is None:
-        details = (f"root {whole.mission.root}",)
+        details = (f"root {whole.mission.root}", *_added_tables(whole.mission))
         found.changes.append(change_of(Kind.ADD, f"mission {whole.mission.name}", whole.mission, None, details))
     else:
-        _compare_missions(old.mission, whole.mission, found)
+        _compare_missions(old.mission, whole.mission, held.places, found)
     renamed = renamed_processes(old, whole)
     gone = {} if new.partial else _gone(old, whole, renamed)
     _remove_processes(gone, held, found)
@@ -77,8 +79,16 @@ def difference(
     return found.changes
 
 
-def _compare_missions(old: MissionSpec, new: MissionSpec, found: Comparison) -> None:
-    details = list(differences(old, new))
+def _added_tables(mission: MissionSpec) -> Iterator[str]:
+    """What the tables of a new mission add."""
+    for key in keys(MissionSpec):
+        if key.form is Form.TABLES:
+            yield from table_differences(key.words, (), getattr(mission, key.name))
+
+
+def _compare_missions(old: MissionSpec, new: MissionSpec, held: Recorded, found: Comparison) -> None:
+    details = [*differences(old, new), *left_copies(old, new, held)]
+    found.problems.extend(vanishing_problems(old, new, held))
     if old.name != new.name and new.renamed_from == old.name:
         details.insert(0, f"name {old.name} → {new.name}")
     elif old.name != new.name:

@@ -12,6 +12,7 @@ from itertools import groupby
 from dbproc.core.durations import duration_text
 from dbproc.core.hooks import Hook
 from dbproc.core.keys import Form, keys
+from dbproc.core.places import AreaSpec, PlaceSpec, ReplicateSpec
 from dbproc.core.spec import Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
 _Group = tuple[str, str]
@@ -24,7 +25,11 @@ def export_toml(definition: Definition) -> str:
     groups = _groups(products, definition.mission.name)
     sections = [
         _mission(definition.mission, next(iter(groups))),
-        *(_hook(hook) for hook in definition.mission.notify),
+        *(_table("[notify.{}]", hook) for hook in definition.mission.notify),
+        *(_table("[source.{}]", source) for source in definition.mission.sources),
+        *(_table("[store.{}]", store) for store in definition.mission.stores),
+        *(_table("[[replicate]]", rule) for rule in definition.mission.replicates),
+        *(_table("[area.{}]", area) for area in definition.mission.areas),
         *(_instrument(group, key) for group, key in groups.items() if key),
         *(_product(product, groups[product.satellite, product.instrument]) for product in products),
         *(text for process in processes for text in _process(process)),
@@ -53,8 +58,9 @@ def _mission(mission: MissionSpec, group: _Group) -> str:
     return _section(["[mission]", *_lines(_required(mission) | _unusual(mission) | groups)])
 
 
-def _hook(hook: Hook) -> str:
-    return _section([f"[notify.{_key(hook.name)}]", *_lines(_unusual(hook))])
+def _table(head: str, spec: Hook | PlaceSpec | ReplicateSpec | AreaSpec) -> str:
+    """A table of the mission with a name."""
+    return _section([head.format(_key(spec.name)), *_lines(_required(spec) | _unusual(spec))])
 
 
 def _instrument(group: _Group, key: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dbproc.core.durations import duration_text
-from dbproc.core.keys import Effect, Key, keys
+from dbproc.core.keys import Effect, Form, Key, keys
 from dbproc.core.spec import Change, CodeSpec, InspectorSpec, Kind, MissionSpec, ProcessSpec, ProductSpec
 from dbproc.mission.problems import Problem
 
@@ -26,8 +26,23 @@ class Comparison:
 def differences(old: AnySpec, new: AnySpec, *effects: Effect) -> Iterator[str]:
     """``level 1.0 → 2.0`` for every different scalar key, or only those with one of these effects."""
     for key in differing(old, new, *effects):
+        if key.form is Form.TABLES:
+            yield from table_differences(key.words, getattr(old, key.name), getattr(new, key.name))
+            continue
         remark = f" ({key.remark})" if key.remark else ""
         yield f"{key.words} {shown(getattr(old, key.name))} → {shown(getattr(new, key.name))}{remark}"
+
+
+def table_differences(kind: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[str]:
+    """``source dmas: every 1 h → 6 h`` for every difference of tables of one kind, which have names."""
+    before, after = {each.name: each for each in old}, {each.name: each for each in new}
+    yield from (f"{kind} {name} added: {each.summary}" for name, each in after.items() if name not in before)
+    yield from (f"{kind} {name} removed" for name in before if name not in after)
+    stay = [name for name in after if name in before]
+    for name in stay:
+        yield from (f"{kind} {name}: {words}" for words in differences(before[name], after[name]))
+    if stay != [name for name in before if name in after]:
+        yield f"order of the {kind}s {', '.join(before)} → {', '.join(after)}"
 
 
 def differing(old: AnySpec, new: AnySpec, *effects: Effect) -> list[Key]:

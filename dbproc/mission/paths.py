@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from dbproc.core import overlaps
 from dbproc.core.filenames import substitute
+from dbproc.core.keys import Form, keys
 from dbproc.core.model import KEPT_CODES
+from dbproc.core.places import FINGERPRINTS, AreaSpec, ReplicateSpec, SourceSpec, StoreSpec, kept_here, origins_here
 from dbproc.core.spec import SHIPPED, Definition, MissionSpec, ProductSpec
 from dbproc.system.home import expanded
 
 _MOST_ROUNDS = 8
 DIRECTORIES = ("root", "incoming", "quarantine", "codes", "inspectors")
 _FROM_DISK = ("ROOTDIR",)
+_WITH_CONSTANTS = frozenset({"url", "path", "digests", "directory"})
+_FILES = frozenset({"host_key", "ca_file"})
+AnyPlace = TypeVar("AnyPlace", SourceSpec, StoreSpec, ReplicateSpec, AreaSpec)
 
 
 def filled(text: str, constants: Mapping[str, str]) -> str:
@@ -64,6 +70,37 @@ def with_whole_places(mission: MissionSpec) -> MissionSpec:
     )
 
 
+def with_whole_paths(spec: AnyPlace, mission: MissionSpec) -> AnyPlace:
+    """A source, a store, an area with its constants filled in and its paths on this machine in normal form.
+
+    The files of credentials, host keys and certificates are absolute, or relative to the root.
+    """
+    constants = mission_constants(mission.name)
+    values = {key.name: getattr(spec, key.name) for key in keys(type(spec)) if key.form is Form.TEXT}
+    made: dict[str, Any] = {name: filled(str(values[name]), constants) for name in _WITH_CONSTANTS & values.keys()}
+    made |= {
+        name: _file(text, mission) for name, text in values.items() if str(text).startswith("file:") and name != "url"
+    }
+    made |= {
+        name: resolved(mission, expanded(values[name])) for name in _FILES & values.keys() if _is_file(values[name])
+    }
+    if isinstance(spec, SourceSpec):
+        made["path"] = made["path"].removeprefix("/")
+    if isinstance(spec, AreaSpec):
+        made["directory"] = directory(made["directory"])
+    return replace(spec, **made)
+
+
+def _file(reference: str, mission: MissionSpec) -> str:
+    """A reference to a file, with the whole path of it."""
+    path = reference.removeprefix("file:")
+    return f"file:{resolved(mission, expanded(path))}" if path.strip() else reference
+
+
+def _is_file(text: str) -> bool:
+    return bool(text) and not text.startswith(FINGERPRINTS)
+
+
 def product_directory(text: str, root: str) -> str:
     """A product's directory relative to the root; one outside it stays absolute or begins with ``..``."""
     normal = directory(text)
@@ -91,6 +128,8 @@ def layout(definition: Definition, files: Sequence[tuple[str, str]] = ()) -> ove
             if product.active and not leads_outside(product.directory)
         },
         files=files,
+        kept=kept_here(mission.stores, mission.areas),
+        origins=origins_here(mission.sources),
     )
 
 

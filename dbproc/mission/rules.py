@@ -27,6 +27,7 @@ from dbproc.mission.formats import (
     only_its_name_says,
 )
 from dbproc.mission.partitions import partition_problems, timebase_problems
+from dbproc.mission.places import place_problems, tables
 from dbproc.mission.problems import Problem, suggestion
 from dbproc.mission.twins import twin_problems
 from dbproc.mission.windows import input_places, window_problems
@@ -44,7 +45,7 @@ def check(definition: Definition) -> list[Problem]:
     checks: tuple[Callable[[Definition], Iterator[Problem]], ...] = (
         _value_problems,
         _product_problems,
-        _place_problems,
+        _layout_problems,
         twin_problems,
         _process_problems,
         _reference_problems,
@@ -52,6 +53,7 @@ def check(definition: Definition) -> list[Problem]:
         window_problems,
         expectation_problems,
         _quality_problems,
+        place_problems,
         _shared_output_problems,
         companion_problems,
         delivery_problems,
@@ -80,6 +82,8 @@ def _value_problems(definition: Definition) -> Iterator[Problem]:
         place: KeyPath = ("notify", hook.name)
         yield from _fault(place, bounds.name(hook.name))
         yield from _faults(place, hook)
+    for place, spec in tables(definition.mission):
+        yield from _faults(place, spec)
     for product in definition.products.values():
         path: KeyPath = ("product", product.name)
         yield from _faults(path, product)
@@ -131,7 +135,7 @@ def _product_problems(definition: Definition) -> Iterator[Problem]:
         yield from _inspector_problems(path, product)
 
 
-def _place_problems(definition: Definition) -> Iterator[Problem]:
+def _layout_problems(definition: Definition) -> Iterator[Problem]:
     for found in overlaps.problems(paths.layout(definition), overlaps.within_by_name):
         yield Problem(found.key, found.text)
 

@@ -14,7 +14,7 @@ from dbproc.core.spec import Finder, KeyPath, Place, Template
 from dbproc.mission.problems import Problems, suggestion
 from dbproc.mission.toml_table import is_too_large, shown
 
-KINDS = ("instrument", "product", "process")
+KINDS = ("instrument", "product", "process", "source", "store", "area")
 """The tables that can be templates."""
 
 CONSTANTS = frozenset(

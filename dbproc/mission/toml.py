@@ -8,10 +8,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dbproc.core.errors import DefinitionError
 from dbproc.core.hooks import Hook
 from dbproc.core.model import CodeEditPolicy
+from dbproc.core.places import AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
 from dbproc.core.spec import (
     CodeSpec,
     Definition,
@@ -29,6 +31,7 @@ from dbproc.mission.toml_lines import TomlPlaces
 from dbproc.mission.toml_table import Table
 
 _POLICIES = [policy.value for policy in CodeEditPolicy]
+_PLACES = (("sources", "source", SourceSpec), ("stores", "store", StoreSpec), ("areas", "area", AreaSpec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,25 @@ def _mission(top: Table, home: Path) -> tuple[MissionSpec, Mapping[str, _Group]]
     mission = paths.with_whole_places(MissionSpec(**values))
     groups = _groups(top, table, mission)
     table.close()
-    return replace(mission, notify=tuple(_hooks(top))), groups
+    return replace(mission, notify=tuple(_hooks(top)), **_places(top, mission)), groups
+
+
+def _places(top: Table, mission: MissionSpec) -> dict[str, Any]:
+    """Sources, stores, rules of replication and areas, with whole paths."""
+    tables: dict[str, list[tuple[str, KeyPath, object, type[Any]]]] = {
+        field: [(name, (kind, name), content, spec) for name, content in top.named(kind).items()]
+        for field, kind, spec in _PLACES
+    }
+    rules = top.tables("replicate")
+    tables["replicates"] = [(str(at + 1), path, content, ReplicateSpec) for at, (path, content) in enumerate(rules)]
+    return {field: tuple(_place(top, mission, *each) for each in found) for field, found in tables.items()}
+
+
+def _place(top: Table, mission: MissionSpec, name: str, path: KeyPath, content: object, spec: type[Any]) -> Any:
+    table = Table(content, path, top.problems)
+    values = table.known(spec)
+    table.close()
+    return paths.with_whole_paths(spec(name=name, **values), mission)
 
 
 def _hooks(top: Table) -> Iterator[Hook]:

@@ -39,6 +39,7 @@ class Table:
         self.path = path
         self.problems = problems
         self._allowed: set[str] = set()
+        self._secret: frozenset[str] = frozenset()
 
     def at(self, key: str) -> KeyPath:
         """The path of a key of this table."""
@@ -64,6 +65,7 @@ class Table:
 
     def known(self, kind: type) -> dict[str, Any]:
         """The scalar keys of a specification that the table has, by field name."""
+        self._secret = frozenset(key.label for key in keys(kind) if key.secret)
         return {
             key.name: self._READERS[key.form](self, key)
             for key in keys(kind)
@@ -187,13 +189,14 @@ class Table:
         value = self.content[key]
         if _is(value, kind):
             return value
-        self.complain(key, f"must be {_KINDS[kind]}, not {shown(value)}")
+        self.complain(key, f"must be {_KINDS[kind]}{'' if key in self._secret else f', not {shown(value)}'}")
         return default
 
     def _clean(self, key: str, value: str, lines: bool) -> str:
         bad = "\0" if lines else "".join(map(chr, (*range(32), 127)))
         if any(letter in bad for letter in value):
-            self.complain(key, f"{value!r} has control characters in it; write printable text")
+            what = "it" if key in self._secret else repr(value)
+            self.complain(key, f"{what} has control characters in it; write printable text")
             return "".join(letter for letter in value if letter not in bad)
         return value
 

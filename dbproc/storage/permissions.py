@@ -102,6 +102,15 @@ def give_like(path: str, status: os.stat_result) -> None:
         os.chmod(path, access.mode(status))
 
 
+def give_open(descriptor: int) -> None:
+    """Give an open file or directory of our own the access in force."""
+    access, status = _in_force.get(), os.fstat(descriptor)
+    with suppress(PermissionError):  # its filesystem knows no groups, or no modes
+        if access.group not in (None, status.st_gid):
+            os.chown(descriptor, -1, access.group or 0)
+        os.chmod(descriptor, access.mode(status))
+
+
 def make_directories(path: str) -> None:
     """Make a directory, and those above it that are missing, with the access in force; never the mission's root."""
     if os.path.isdir(path):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from dbproc.core.errors import (
@@ -21,6 +22,7 @@ from dbproc.core.errors import (
     TemporaryError,
     TransferError,
 )
+from dbproc.storage.behind import AtOnce, Behind
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
 from dbproc.storage.stores.base import Entry, Place, Reader, Upload
@@ -29,6 +31,7 @@ CHECKPOINT_BYTES = 64 << 20
 CHECKPOINT_SECONDS = 10.0
 _SLOWEST = 100.0  # bytes per second: a peer that sends less, for as long as the place's timeout, counts as gone
 _ROOM_EVERY = 16 << 20
+_MUCH = 8 << 20
 
 
 class MismatchError(TransferError):
@@ -231,38 +234,76 @@ def _refuse_full(order: Order, more: int) -> None:
 
 
 def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Digests:
-    """Write what comes; the digests of all bytes."""
+    """Write what comes, and digest it, both behind the reading where it is much; the digests of all bytes."""
     promised = (*order.expected, *reader.entry.digests)
     digests = Digests((order.algorithm, *map(algorithm_of, promised)))
-    at = _hash_prefix(reader, upload, digests, watcher)
+    at = _hash_prefix(reader, upload, digests)
     total = reader.entry.size
-    saved, saved_time, room_at = at, time.monotonic(), at
-    for chunk in _at_some_rate(reader, order.timeout):
-        watcher.came(len(chunk))
-        skipped = max(upload.offset - at, 0)  # what the target has already and the origin was read for again
-        digests.update(chunk)
-        at += len(chunk)
-        if total is not None and at > total:
-            raise MismatchError(f"it sends more than the {total:,} bytes that it told")
-        if skipped < len(chunk):
-            with _of_target():
-                upload.write(chunk[skipped:] if skipped else chunk)
-        if total is None and at - room_at >= _ROOM_EVERY:
-            _refuse_full(order, 0)
-            room_at = at
-        if at - saved >= CHECKPOINT_BYTES or time.monotonic() - saved_time >= CHECKPOINT_SECONDS:
-            with _of_target():
-                durable = upload.checkpoint()
-            watcher.durable(durable, upload.token)
-            saved, saved_time = at, time.monotonic()
-    if total is not None and at < total:
-        raise TemporaryError(f"it ended after {at:,} of {total:,} bytes")
+    is_much = total is None or total - at > _MUCH
+    with _behind(is_much) as writing, _behind(is_much) as hashing:
+        writer = _Writer(upload, watcher, at)
+        try:
+            for chunk in _at_some_rate(reader, order.timeout):
+                watcher.came(len(chunk))
+                at += len(chunk)
+                _refuse_too_many(order, at, total, len(chunk))
+                hashing.do(partial(digests.update, chunk))
+                writing.do(partial(writer.write, chunk))
+            if total is not None and at < total:
+                raise TemporaryError(f"it ended after {at:,} of {total:,} bytes")
+        except TemporaryError as error:
+            if not error.of_target:
+                writing.wait()
+                writer.save()
+            raise
+        writing.wait()
+        hashing.wait()
     if order.size is not None and at != order.size:
         raise MismatchError(f"{at:,} bytes came and not the {order.size:,} that were promised")
     return digests
 
 
-def _hash_prefix(reader: Reader, upload: Upload, digests: Digests, watcher: Watcher) -> int:
+def _refuse_too_many(order: Order, at: int, total: int | None, last: int) -> None:
+    """Where the origin told how many bytes there are no more may come; else there must be room all the while."""
+    if total is not None and at > total:
+        raise MismatchError(f"it sends more than the {total:,} bytes that it told")
+    if total is None and at % _ROOM_EVERY < last:
+        _refuse_full(order, 0)
+
+
+def _behind(is_much: bool) -> Behind | AtOnce:
+    return Behind() if is_much else AtOnce()
+
+
+class _Writer:
+    """Writes chunks from a byte on, and tells what is durable from time to time."""
+
+    def __init__(self, upload: Upload, watcher: Watcher, at: int) -> None:
+        self._upload = upload
+        self._watcher = watcher
+        self._at = at
+        self._saved, self._saved_time = at, time.monotonic()
+
+    def write(self, chunk: bytes) -> None:
+        """Write a chunk, without what the target has already and the origin was read for again."""
+        skipped = max(self._upload.offset - self._at, 0)
+        self._at += len(chunk)
+        if skipped < len(chunk):
+            with _of_target():
+                self._upload.write(chunk[skipped:] if skipped else chunk)
+        is_long = time.monotonic() - self._saved_time >= CHECKPOINT_SECONDS
+        if self._at - self._saved >= CHECKPOINT_BYTES or is_long:
+            self.save()
+
+    def save(self) -> None:
+        """Make what was written durable, and tell it."""
+        with _of_target():
+            durable = self._upload.checkpoint()
+        self._saved, self._saved_time = self._at, time.monotonic()
+        self._watcher.durable(durable, self._upload.token)
+
+
+def _hash_prefix(reader: Reader, upload: Upload, digests: Digests) -> int:
     """Digest what the target has already; how far the reader is then."""
     if not upload.offset or reader.offset == 0:
         return 0
@@ -326,9 +367,11 @@ def _put(order: Order, upload: Upload, digest: str) -> str:
 def _refuse_other(read: Callable[[], Iterator[bytes]], digest: str, size: int) -> int:
     """Read back what was written; MismatchError where it is something else. Gives the number of bytes."""
     found, count = Digests([algorithm_of(digest)]), 0
-    for chunk in read():
-        found.update(chunk)
-        count += len(chunk)
+    with _behind(size < 0 or size > _MUCH) as hashing:
+        for chunk in read():
+            hashing.do(partial(found.update, chunk))
+            count += len(chunk)
+        hashing.wait()
     if found.of(algorithm_of(digest)) != digest or (size >= 0 and count != size):
         raise MismatchError("the bytes that are read back are not those that were written")
     return count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dbproc.core.errors import PermanentError
 from dbproc.core.model import Mission
 from dbproc.core.places import INCOMING, ROOT, AreaSpec, PlaceSpec, SourceSpec
+from dbproc.storage.stores.area import AreaPlace
 from dbproc.storage.stores.base import Place
 from dbproc.storage.stores.local import LocalPlace
 from dbproc.storage.stores.opening import open_place
@@ -28,7 +29,7 @@ def open_named(mission: Mission, name: str) -> Place:
     if name == INCOMING:
         return LocalPlace(mission.incoming)
     found = specified(mission, name)
-    return LocalPlace(found.directory) if isinstance(found, AreaSpec) else open_place(found)
+    return AreaPlace(found.directory) if isinstance(found, AreaSpec) else open_place(found)
 
 
 def specified(mission: Mission, name: str) -> PlaceSpec | AreaSpec:

@@ -152,7 +152,7 @@ def _add_staging() -> None:
         sa.Column("link", sa.String(10), nullable=False),
         sa.Column("asked_time", TIME, nullable=False),
         _text("user"),
-        *(sa.Column("expires_time", TIME), sa.Column("removed_time", TIME)),
+        *(sa.Column("expires_time", TIME), sa.Column("removed_time", TIME), _text("made", "[]")),
         sa.PrimaryKeyConstraint("stage_id", name=op.f("pk_stage")),
     )
     op.create_index("ix_stage_owner", "stage", ["area", "owner"])

@@ -114,7 +114,9 @@ class Points:
         if not isinstance(path, str | bytes):
             return False
         text = os.fsdecode(path)
-        return not text.startswith("/") or text.startswith(self._watched)  # relative: inside a tree that is removed
+        if not text.startswith("/") or text.startswith("/proc/self/fd/"):
+            return True  # in a directory that was opened before
+        return text.startswith(self._watched)
 
     def _followed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

@@ -28,6 +28,8 @@ NATURAL = {
     "campaign": ("campaign_name",),
     "attempt": ("process_id", "utc_file_date", "process_keywords", "code_id", "status"),
     "correction": ("kind", "reason"),
+    "transfer": ("target_place", "target_path"),
+    "stage": ("area", "owner", "directory", "link"),
 }
 """What names a row in place of its number."""
 IGNORED = {
@@ -47,10 +49,17 @@ IGNORED = {
     "placement": {"announced_time"},
     "quarantine": {"quarantine_time", "logging_id"},
     "datarelease": {"release_time", "shasum"},
+    "transfer": {
+        *("rule", "asked_time", "state_time", "started_time", "ended_time", "logging_id", "origin_facts", "placed"),
+        *("tries", "moved_bytes", "bytes_per_second", "token"),
+    },
+    "stage": {"asked_time", "expires_time", "removed_time"},
+    "stagefile": {"placed"},
 }
 _MEMORY = ("logging", "directory")
 """Tables of when something was done or seen."""
 _JOB = re.compile(r"\b\d+-\d+(?=/|\.log\b)")
+_STAGE = re.compile(r"\bstage(?:%20| )\d+")
 _STAMP = re.compile(r"\.[0-9a-f]{13,17}(?=[./\s]|$)")
 
 
@@ -75,6 +84,7 @@ def picture(mission: Mission) -> Picture:
     with Store(mission.database, read_only=True) as store, store.begin() as connection:
         rows = list(_rows(connection))
     places = [mission.root] if mission.root in mission.incoming.parents else [mission.root, mission.incoming]
+    places += [outside] if (outside := getattr(mission, "outside", None)) else []
     return Picture(tuple(sorted([*rows, *(line for place in places for line in _tree(place))])))
 
 
@@ -130,7 +140,7 @@ def _shown(column: Any, value: Any, names: Mapping[str, Mapping[int, str]]) -> s
 
 
 def _plain(text: str) -> str:
-    return _STAMP.sub(".STAMP", _JOB.sub("JOB", text))
+    return _STAMP.sub(".STAMP", _JOB.sub("JOB", _STAGE.sub("stage", text)))
 
 
 def _tree(root: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.crash import corrections, neighbours
+from tests.crash import corrections, neighbours, staging
 from tests.crash.site import Site
 from tests.crash.stage import RUN, Stage
 
@@ -213,6 +213,7 @@ STAGES = {
         Stage("far-again", second_delivery, arguments=("-i",), after="far", far=True),
         *neighbours.STAGES,
         *corrections.STAGES,
+        *staging.STAGES,
     )
 }
 """The stages in their order."""

@@ -19,7 +19,7 @@ EMPTY = "nothing"
 
 
 class Site(Mission):
-    """A mission whose commands are started by the fork server, and can be killed.
+    """A mission whose commands are started by the fork server, and can be killed; what lies beside it is `outside`.
 
     Parameters
     ----------
@@ -40,11 +40,13 @@ class Site(Mission):
         self._name = None if server is None else server.create()
         self._copy: str | None = None
         self._templates: dict[str, str] = {}
+        self.outside = base / "outside"
         (base / "database").mkdir()
+        self.outside.mkdir()
         super().__init__(
             base / "mission", self._address(self._name, "mission"), incoming=None if far is None else far / "incoming"
         )
-        self._folders = [self.root, base / "database", *([] if far is None else [far])]
+        self._folders = [self.root, base / "database", self.outside, *([] if far is None else [far])]
         self.keep(EMPTY)
 
     def _address(self, name: str | None, stem: str) -> str:

@@ -12,15 +12,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from dbproc.changes.apply import carry_out, plan
 from dbproc.core.errors import DefinitionError, NotFoundError, UserError
+from dbproc.core.places import Recorded
 from dbproc.core.spec import Change, Kind
 from dbproc.core.version import Version
 from dbproc.database import codes as catalogue_codes
 from dbproc.database import schema
 from dbproc.database.definition.load import load_definition, requeue_inputs
+from dbproc.database.definition.places import recorded_places
 from dbproc.database.definition.specs import current_definition
 from dbproc.database.store import Store, create_database, open_store
 from dbproc.mission import export_toml, read_mission_file
@@ -514,3 +516,71 @@ class TestBytesOfCodes:
 def kept(folder: Path) -> set[Path]:
     """The copies of codes."""
     return set((folder / ".dbproc" / "codes").glob("*/*"))
+
+
+PLACES = """
+[store.a]
+url = "file:///stores/a"
+
+[store.b]
+url = "file:///stores/b"
+
+[source.web]
+url = "https://example.org"
+
+[area.users]
+directory = "/srv/users"
+"""
+
+
+def add_copies(store: Store, file_id: int, **members: str) -> None:
+    """Copies of an offloaded file and its members: the stores of each."""
+    with store.begin() as connection:
+        connection.execute(update(schema.file).where(schema.file.c.file_id == file_id).values(offloaded_time=NOON))
+        for member, stores in members.items():
+            for each in stores:
+                path = {"store": each, "path": f"{file_id}{member}", "member": member.strip("_")}
+                row = {"file_id": file_id, "state": "verified", "found_time": NOON, **path}
+                connection.execute(insert(schema.replica).values(row))
+
+
+def add_transfer(store: Store, origin: str, target: str, state: str) -> None:
+    places = {"origin_place": origin, "origin_path": "f", "origin_url": "", "target_place": target, "target_path": "f"}
+    row = {"task": "fetch", "rule": origin, "filename": "f", "target_url": "", "user": "me", "asked_time": NOON}
+    with store.begin() as connection:
+        connection.execute(insert(schema.transfer).values(**places, **row, state=state, state_time=NOON))
+
+
+def test_what_is_recorded_of_places_is_known_when_a_mission_file_lacks_them(store: Store, folder: Path) -> None:
+    apply(store, folder, MISSION + PLACES)
+    add_copies(store, add_file(store, "raw", 1), _="ab")
+    add_copies(store, add_file(store, "raw", 2), _="ab", m1="ab", m2="b")
+    add_transfer(store, "source web", "incoming", "moving")
+    add_transfer(store, "store a", "root", "cancelled")
+    with store.begin() as connection:
+        stage = {"area": "users", "owner": "me", "directory": ".", "link": "copy", "asked_time": NOON, "user": "me"}
+        number = connection.scalars(insert(schema.stage).values(stage).returning(schema.stage.c.stage_id)).one()
+        for name, state in (("x", "placed"), ("y", "removed")):
+            spots = {"origin_place": "root", "origin_path": name, "target_path": name}
+            connection.execute(insert(schema.stagefile).values(stage_id=number, state=state, **spots))
+    with store.begin() as connection:
+        held = recorded_places(connection)
+    assert held == Recorded(
+        transfers={"source web": 1, "incoming": 1},
+        copies={"a": 3, "b": 4},
+        kept_in={frozenset("ab"): 1, frozenset("b"): 1},
+        placed={"users": 1},
+    )
+    before = tables(store)
+    with pytest.raises(DefinitionError) as caught:
+        apply(store, folder)
+    assert [problem.partition(" is not")[0] for problem in caught.value.problems] == [
+        "the source 'web'",
+        "the store 'a'",
+        "the store 'b'",
+        "the area 'users'",
+    ]
+    assert tables(store) == before
+    text = (MISSION + PLACES).replace('[store.a]\nurl = "file:///stores/a"\n', "")
+    (change,) = apply(store, folder, text)
+    assert change.details[-1].startswith("3 copies recorded in it count no more")

@@ -20,6 +20,7 @@ from dbproc.core import model
 from dbproc.core.errors import DefinitionError
 from dbproc.core.hooks import Hook
 from dbproc.core.keys import Effect, Form, Key, alike, keys
+from dbproc.core.places import AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
 from dbproc.core.spec import (
     CodeSpec,
     Definition,
@@ -73,6 +74,8 @@ BY_FORM: dict[Form, st.SearchStrategy[Any]] = {
     Form.DURATION: st.integers(0, 10**9).map(lambda seconds: dt.timedelta(seconds=seconds)),
     Form.WORDS: st.lists(WORDS, max_size=3).map(tuple),
 }
+URLS = st.sampled_from(["file:///a b", "https://example.org/data", "s3://bucket/a"])
+SOME = st.lists(WORDS, min_size=1, max_size=2).map(tuple)
 OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
     "root": WORDS.map("/{}".format),
     "umask": st.sampled_from(["002", "0027"]),
@@ -82,6 +85,10 @@ OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
     "stop": st.dates(dt.date(2000, 1, 1), dt.date(2090, 12, 31)),
     "output": st.just("made"),
     "notify": st.lists(st.deferred(lambda: HOOKS), max_size=2, unique_by=lambda hook: hook.name).map(tuple),
+    "sources": st.deferred(lambda: tables(SourceSpec, url=URLS)),
+    "stores": st.deferred(lambda: tables(StoreSpec, url=URLS)),
+    "replicates": st.deferred(lambda: tables(ReplicateSpec, products=SOME, to=SOME).map(counted)),
+    "areas": st.deferred(lambda: tables(AreaSpec, directory=st.sampled_from(["/a", "/b c"]))),
     "further_outputs": st.sampled_from([(), ("more",)]),
     "path": st.sampled_from([("first",), ("last",), ("/opt/a b",), ("/opt/a", "/opt/b")]),
     "outside": st.sampled_from([(), ("/disk 3",), ("/disk3", "/disk4")]),
@@ -96,6 +103,30 @@ HOOKS: st.SearchStrategy[Hook] = st.builds(
     seconds=st.floats(0.1, 60),
     long_lock=st.integers(1, 10**9).map(lambda seconds: dt.timedelta(seconds=seconds)),
 ) | st.builds(Hook, name=WORDS, webhook=st.sampled_from(["env:HOOK", "file:hook.txt", "https://example.org/a"]))
+
+
+PLACE_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "host_key": st.sampled_from(["", "/etc/hosts of ssh"]),
+    "ca_file": st.sampled_from(["", "/etc/ca.pem"]),
+    "endpoint": st.sampled_from(["", "https://s3.example.org:9000"]),
+    "path": st.sampled_from(["*", "{Y}/{m}/*.cdf"]),
+    "connections": st.integers(1, 64),
+    "hosts": st.sampled_from([(), ("example.org", "10.0.0.1")]),
+}
+REFERENCES = st.sampled_from(["", "env:NAME", "file:/a b", "keyring:a/b"])
+
+
+def tables(kind: type, **required: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Tables of one kind, with any values and different names."""
+    drawn = {key.name: REFERENCES if key.secret else values(key) for key in keys(kind)}
+    drawn |= {name: strategy for name, strategy in PLACE_VALUES.items() if name in drawn}
+    made = st.builds(kind, **(drawn | {"name": WORDS} | required))
+    return st.lists(made, max_size=2, unique_by=lambda each: each.name).map(tuple)
+
+
+def counted(rules: tuple[ReplicateSpec, ...]) -> tuple[ReplicateSpec, ...]:
+    """Rules named by their places in the file."""
+    return tuple(replace(rule, name=str(at + 1)) for at, rule in enumerate(rules))
 
 
 def values(key: Key) -> st.SearchStrategy[Any]:

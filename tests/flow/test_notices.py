@@ -242,7 +242,7 @@ def test_hooks_are_compared_and_exported(sqlite_mission: Mission) -> None:
     assert '[notify.team]\nwebhook = "env:HOOK"\nevents = ["failed", "given up"]' in exported.read_text()
     assert "nothing" in mission.dbproc("apply", str(exported), "--dry-run").out.lower()
     mission.write(*chain(), hook("team", webhook="env:HOOK"))
-    assert "the hooks" in mission.dbproc("apply", str(mission.file)).out
+    assert "hook team: events" in mission.dbproc("apply", str(mission.file)).out
 
 
 def test_the_same_failure_is_not_told_again_after_a_retry_but_a_new_one_is(mission: Mission, server: Listening) -> None:

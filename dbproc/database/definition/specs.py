@@ -25,6 +25,7 @@ from dbproc.core.spec import (
 )
 from dbproc.database import schema
 from dbproc.database._queries import FILE
+from dbproc.database.definition.places import recorded_places
 from dbproc.database.definition.rows import (
     AnyRow,
     code_rows,
@@ -79,6 +80,7 @@ def load_holdings(connection: Connection) -> Holdings:
         files=_file_counts(connection),
         uses=_use_counts(connection),
         retired=_codes_by_process(connection, current=False),
+        places=recorded_places(connection),
     )
 
 

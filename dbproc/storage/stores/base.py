@@ -198,7 +198,12 @@ def refuse_leading_out(path: str) -> None:
 
 
 def below(place: Place, directory: str = "") -> Iterator[Entry]:
-    """All files below a directory of a place, directories in the order in which the place gives them."""
+    """All files below a directory of a place, as the place lists them at once where it can (its method `below`); else
+    directories in the order in which the place gives them."""
+    flat = getattr(place, "below", None)
+    if flat is not None:
+        yield from flat(directory)
+        return
     waiting = [directory]
     while waiting:
         for entry in place.entries(waiting.pop()):

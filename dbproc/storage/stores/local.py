@@ -54,7 +54,7 @@ class LocalPlace:
                     if not each.is_symlink():
                         yield Entry(path=inner, is_directory=True)
                 elif stat.S_ISREG(status.st_mode):
-                    yield _entry(inner, status)
+                    yield as_entry(inner, status)
 
     def look(self, path: str) -> Entry:
         """One file as it is now."""
@@ -65,7 +65,7 @@ class LocalPlace:
             raise self._fault(error, place) from error
         if not stat.S_ISREG(status.st_mode):
             raise PermanentError(f"{place} is no file")
-        return _entry(path, status)
+        return as_entry(path, status)
 
     def read(self, path: str, offset: int = 0, known: Entry | None = None) -> LocalReader:
         """Read a file from a byte on, or from 0 where it is not the known one any more."""
@@ -78,7 +78,7 @@ class LocalPlace:
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise PermanentError(f"{place} is no file")
-        entry = _entry(path, status)
+        entry = as_entry(path, status)
         goes_on = known is not None and entry.is_provably(known)
         return LocalReader(descriptor, place, entry, offset if goes_on else 0)
 
@@ -134,7 +134,8 @@ class LocalPlace:
         return kind(f"{path}: {error.strerror or error}")
 
 
-def _entry(path: str, status: os.stat_result) -> Entry:
+def as_entry(path: str, status: os.stat_result) -> Entry:
+    """A file as the system tells it."""
     return Entry(path=path, size=status.st_size, modified=time_of(status.st_mtime_ns / 1e9), version=_version(status))
 
 

@@ -60,9 +60,9 @@ def test_what_would_lead_out_or_cannot_be_a_name_is_refused(make: object, scope:
 
 
 def test_a_store_has_its_files_where_its_layout_says() -> None:
-    plain = StoreSpec(name="s")
+    plain = StoreSpec(name="s", url="file:///s")
     assert plain.path_of("data/l1", "x.idx") == "data/l1/x.idx"
     assert plain.path_of(".", "x.idx") == "x.idx"
-    rse = StoreSpec(name="s", layout=Layout.RUCIO, scope="testing")
+    rse = StoreSpec(name="s", url="file:///s", layout=Layout.RUCIO, scope="testing")
     assert rse.path_of("data/l1", "prepare_data_test.txt") == "testing/84/1c/prepare_data_test.txt"
     assert rse.path_of("data/l1", "x/0000.bin").endswith("/x/0000.bin")

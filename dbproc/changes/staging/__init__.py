@@ -1,0 +1,1 @@
+"""Files put into users' areas: asked for, placed, taken out again."""

@@ -1,0 +1,57 @@
+"""Sources, stores and areas that a mission file has no more, while something is recorded of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbproc.core.places import Recorded
+from dbproc.core.spec import MissionSpec
+from dbproc.mission.problems import Problem
+
+
+def vanishing_problems(old: MissionSpec, new: MissionSpec, held: Recorded) -> Iterator[Problem]:
+    """What cannot simply go: with open transfers, with the only bytes of files, with files that would never expire."""
+    for kind, name in _gone(old, new):
+        for text in _hindrances(kind, name, old, new, held):
+            yield Problem((), f"the {kind} {name!r} is not in the mission file any more, and {text}")
+
+
+def left_copies(old: MissionSpec, new: MissionSpec, held: Recorded) -> Iterator[str]:
+    """What becomes of the copies in stores that go."""
+    for kind, name in _gone(old, new):
+        copies = held.copies.get(name, 0) if kind == "store" else 0
+        if copies:
+            what = "one copy that is recorded in it counts" if copies == 1 else f"{copies} copies recorded in it count"
+            yield f"{what} no more, as long as there is no store {name}"
+
+
+def _hindrances(kind: str, name: str, old: MissionSpec, new: MissionSpec, held: Recorded) -> Iterator[str]:
+    transfers = held.transfers.get(f"{kind} {name}", 0)
+    if transfers:
+        are = "a transfer from or to it is open" if transfers == 1 else f"{transfers} transfers from or to it are open"
+        yield f"{are}; let a run end them, or give them up with dbproc transfers cancel (dbproc transfers list)"
+    alone = _only_in(name, old, new, held) if kind == "store" else 0
+    if alone:
+        are = "the bytes of a file are" if alone == 1 else f"the bytes of {alone} files are"
+        yield f"{are} nowhere but there; have a run copy them to another store first, with [[replicate]]"
+    placed = held.placed.get(name, 0) if kind == "area" else 0
+    if placed:
+        lie = "a file that was placed lies" if placed == 1 else f"{placed} files that were placed lie"
+        yield f"{lie} in it; take them out first, dbproc stage list shows the requests"
+
+
+def _only_in(name: str, old: MissionSpec, new: MissionSpec, held: Recorded) -> int:
+    """How many files have their bytes in a store and in none that stays; told of the first such store that goes."""
+    stay = {store.name for store in new.stores}
+    first = {stores: next((each.name for each in old.stores if each.name in stores), "") for stores in held.kept_in}
+    return sum(count for stores, count in held.kept_in.items() if first[stores] == name and not stores & stay)
+
+
+def _gone(old: MissionSpec, new: MissionSpec) -> Iterator[tuple[str, str]]:
+    for kind, before, after in (
+        ("source", old.sources, new.sources),
+        ("store", old.stores, new.stores),
+        ("area", old.areas, new.areas),
+    ):
+        names = {each.name for each in after}
+        yield from ((kind, each.name) for each in before if each.name not in names)

@@ -1,0 +1,330 @@
+"""Files staged into users' areas: placed, asked for again, refused, taken out again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbproc.core.places import AREAS, STORES, AreaSpec, Link, StoreSpec
+from tests.kit.mission import MEMORY, Mission, name_of, product
+
+AREA = "scratch"
+ONE, TWO = name_of("raw", 1), name_of("raw", 2)
+
+
+@pytest.fixture
+def area(tmp_path: Path) -> Path:
+    directory = tmp_path / "scratch"
+    directory.mkdir()
+    return directory
+
+
+def staging(mission: Mission, area: Path, *stores: StoreSpec, **keys: Any) -> Mission:
+    """A mission with two files and an area."""
+    mission.create(product("raw", 0))
+    mission.deliver(ONE, TWO)
+    mission.run()
+    return places(mission, area, *stores, **keys)
+
+
+def places(mission: Mission, area: Path, *stores: StoreSpec, **keys: Any) -> Mission:
+    spec = AreaSpec(name=AREA, directory=str(area), **{"reserve": 0.0, **keys})
+    values = (AREAS.to_column((spec,)), STORES.to_column(stores))
+    mission.execute("UPDATE mission SET areas = '{}', stores = '{}'".format(*values))
+    return mission
+
+
+def stage(mission: Mission, *arguments: str, to: str = "scratch/ada/in", status: int = 0) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(mission.dbproc("stage", *arguments, "--to", to, "--json", status=status).out)
+    return answer
+
+
+def shown(mission: Mission, number: int) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(mission.dbproc("stages", "show", str(number), "--json").out)
+    return answer
+
+
+def states(answer: dict[str, Any]) -> dict[str, str]:
+    return {Path(file["target"]).name: file["state"] for file in answer["files"]}
+
+
+def reasons(answer: dict[str, Any]) -> dict[str, str]:
+    return {Path(file["target"]).name: file["reason"] for file in answer["files"]}
+
+
+def tree(area: Path) -> set[str]:
+    return {str(path.relative_to(area)) for path in area.rglob("*")}
+
+
+def let_it_expire(mission: Mission) -> None:
+    mission.execute("UPDATE stage SET expires_time = '2024-06-01 00:00:00.000000'")
+
+
+@pytest.mark.both_databases
+def test_what_is_staged_is_there_until_it_expires_and_nothing_else_is_touched(mission: Mission, area: Path) -> None:
+    staging(mission, area)
+    (area / "ada").mkdir()
+    (area / "ada" / "mine").write_text("mine")
+    foretold = mission.dbproc("stage", "--product", "raw", "--to", "scratch/ada/in/./2020/", "--dry-run").out
+    assert "would place 2 files as copy in scratch/ada/in/2020" in foretold
+    assert mission.one("SELECT count(*) FROM stage") == 0
+    done = stage(mission, "--product", "raw", "--expires", "30d", to="scratch/ada/in/./2020/")
+    assert (done["state"], states(done)) == ("placed", {ONE: "placed", TWO: "placed"})
+    assert all(file["is_verified"] for file in done["files"])
+    placed = area / "ada" / "in" / "2020" / ONE
+    assert placed.read_text() == mission.content(ONE)
+    assert not placed.samefile(mission.files()[ONE].path)
+    assert done["expires_time"] is not None
+
+    mission.run()
+    assert placed.exists()
+    let_it_expire(mission)
+    assert "its time was over, and 2 files are taken out" in mission.run().out
+    assert tree(area) == {"ada", "ada/mine"}
+    assert shown(mission, done["stage_id"])["state"] == "removed"
+    assert mission.rows("SELECT removed_time FROM stage WHERE removed_time IS NULL") == []
+    assert not list((mission.root / ".dbproc" / "transfers").iterdir())
+
+
+@pytest.mark.both_databases
+def test_the_same_request_is_the_same_and_places_what_is_missing(mission: Mission, area: Path) -> None:
+    staging(mission, area)
+    first = stage(mission, ONE, TWO, "--expires", "1 day")
+    again = stage(mission, TWO, ONE, "--expires", "never")
+    assert (again["stage_id"], again["expires_time"]) == (first["stage_id"], None)
+    (area / "ada" / "in" / ONE).unlink()
+    (area / "ada" / "in" / TWO).write_text("mine by now")
+    third = stage(mission, ONE, TWO, status=1)
+    assert third["stage_id"] == first["stage_id"]
+    assert states(third) == {ONE: "placed", TWO: "failed"}
+    assert "is not overwritten" in reasons(third)[TWO]
+    (area / "ada" / "in" / TWO).unlink()
+    assert states(stage(mission, ONE, TWO)) == {ONE: "placed", TWO: "placed"}
+    assert stage(mission, ONE)["stage_id"] != first["stage_id"]
+    assert stage(mission, ONE, TWO, to="scratch/bob/in")["stage_id"] != first["stage_id"]
+    mission.dbproc("stages", "end", str(first["stage_id"]))
+    assert stage(mission, ONE, TWO)["stage_id"] != first["stage_id"]
+
+
+@pytest.mark.parametrize("link", [Link.HARDLINK, Link.SYMLINK])
+def test_links_are_placed_checked_and_taken_out(mission: Mission, area: Path, link: Link) -> None:
+    staging(mission, area, quota=0.0)  # links count nothing
+    done = stage(mission, "--product", "raw", "--link", str(link))
+    assert states(done) == {ONE: "placed", TWO: "placed"}
+    path, home = area / "ada" / "in" / ONE, mission.files()[ONE].path
+    assert path.samefile(home)
+    assert path.is_symlink() is (link is Link.SYMLINK)
+    assert stage(mission, "--product", "raw", "--link", str(link))["stage_id"] == done["stage_id"]
+    (area / "ada" / "in" / TWO).unlink()
+    (area / "ada" / "in" / TWO).write_text("mine")
+    mission.dbproc("stages", "end", str(done["stage_id"]))
+    assert tree(area) == {"ada", "ada/in", f"ada/in/{TWO}"}
+    assert "something else is there by now" in reasons(shown(mission, done["stage_id"]))[TWO]
+    assert home.read_text() == mission.content(ONE)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A directory on another filesystem than the mission."""
+    directory = Path(tempfile.mkdtemp(dir=MEMORY))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize(("link", "words"), [("hardlink", "another filesystem"), ("reflink", "cannot share its bytes")])
+def test_what_the_filesystem_cannot_do_is_said_and_no_copy_made(
+    sqlite_mission: Mission, elsewhere: Path, link: str, words: str
+) -> None:
+    assert elsewhere.stat().st_dev != sqlite_mission.root.stat().st_dev
+    done = stage(staging(sqlite_mission, elsewhere), ONE, "--link", link, status=1)
+    assert words in reasons(done)[ONE]
+    assert "--link copy" in reasons(done)[ONE]
+    assert tree(elsewhere) == {"ada", "ada/in"}
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("scratch", "names no area and user"),
+        ("scratch/", "names no area and user"),
+        ("scratch/..", "begins with a dot"),
+        ("scratch/ada/../bob", "leads elsewhere"),
+        ("scratch/ada//etc", "is absolute"),
+        ("scratch/ada/a\nb", "control characters"),
+        ("scratch/ada/" + "x" * 300, "more than 255 bytes"),
+        ("scratch/ada/.dbproc-1", "dbproc's own"),
+        ("scrach/ada", "did you mean scratch"),
+    ],
+)
+def test_a_path_that_leads_out_or_cannot_be_is_refused(
+    sqlite_mission: Mission, area: Path, to: str, words: str
+) -> None:
+    staging(sqlite_mission, area)
+    done = sqlite_mission.dbproc("stage", ONE, "--to", to, status=2)
+    assert words in done.err.replace("\n", " ")
+    assert tree(area) == set()
+    assert sqlite_mission.one("SELECT count(*) FROM stage") == 0
+
+
+@pytest.mark.parametrize("link", ["copy", "hardlink"])
+def test_no_link_that_a_user_made_is_followed(sqlite_mission: Mission, area: Path, tmp_path: Path, link: str) -> None:
+    staging(sqlite_mission, area)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (area / "ada").mkdir()
+    (area / "ada" / "in").symlink_to(outside)
+    (area / "bob").symlink_to(outside)
+    for to in ("scratch/ada/in", "scratch/ada/in/deeper", "scratch/bob"):
+        done = stage(sqlite_mission, ONE, "--link", link, to=to, status=1)
+        assert "is a link or no directory, and is not entered" in reasons(done)[ONE]
+        sqlite_mission.dbproc("stages", "end", str(done["stage_id"]))
+    assert list(outside.iterdir()) == []
+    assert tree(area) == {"ada", "ada/in", "bob"}
+
+
+def test_a_link_put_where_a_directory_was_is_neither_followed_nor_removed(
+    sqlite_mission: Mission, area: Path, tmp_path: Path
+) -> None:
+    done = stage(staging(sqlite_mission, area), ONE)
+    (area / "ada" / "in").rename(tmp_path / "kept")
+    (area / "ada" / "in").symlink_to(tmp_path / "kept")
+    sqlite_mission.dbproc("stages", "end", str(done["stage_id"]))
+    assert (tmp_path / "kept" / ONE).exists()
+    assert (area / "ada" / "in").is_symlink()
+    assert "it stays" in reasons(shown(sqlite_mission, done["stage_id"]))[ONE]
+
+
+@pytest.mark.both_databases
+def test_quotas_count_what_is_placed_and_what_waits(mission: Mission, area: Path) -> None:
+    staging(mission, area)
+    size = mission.files()[ONE].size
+    places(mission, area, quota=(2 * size - 1) / 2**30)
+    first = stage(mission, ONE)
+    refused = mission.dbproc("stage", TWO, "--to", "scratch/ada", status=1).err
+    assert "ada may have" in refused
+    assert f"has {size} B; this needs {size} B" in refused
+    assert mission.one("SELECT count(*) FROM stage") == 1
+    stage(mission, TWO, to="scratch/bob")
+    refused = mission.dbproc("stage", ONE, TWO, "--to", "scratch/eve", status=1).err
+    assert "and this is" in refused
+    usage = json.loads(mission.dbproc("stages", "usage", "--json").out)
+    assert [(each["owner"], each["placed"], each["waiting"]) for each in usage] == [("ada", size, 0), ("bob", size, 0)]
+    assert stage(mission, ONE)["stage_id"] == first["stage_id"]  # what it has is not counted twice
+    mission.dbproc("stages", "end", str(first["stage_id"]))
+    stage(mission, TWO)
+
+
+def test_the_reserve_of_free_space_is_kept(sqlite_mission: Mission, area: Path) -> None:
+    staging(sqlite_mission, area, reserve=1e6)
+    refused = sqlite_mission.dbproc("stage", ONE, "--to", "scratch/ada", status=1).err
+    assert "there is no room in area scratch" in refused
+    assert "1e+06 GiB must stay free" in refused
+    assert tree(area) == set()
+
+
+def test_what_is_there_already_counts_as_placed_and_stays(sqlite_mission: Mission, area: Path) -> None:
+    mission = staging(sqlite_mission, area)
+    (area / "ada" / "in").mkdir(parents=True)
+    shutil.copy(mission.files()[ONE].path, area / "ada" / "in" / ONE)
+    done = stage(mission, ONE, TWO)
+    assert reasons(done)[ONE] == "it was there already"
+    mission.dbproc("stages", "end", str(done["stage_id"]))
+    assert tree(area) == {"ada", "ada/in", f"ada/in/{ONE}"}
+
+
+def test_the_last_of_two_requests_takes_out_what_both_have(sqlite_mission: Mission, area: Path) -> None:
+    mission = staging(sqlite_mission, area)
+    first, second = stage(mission, ONE), stage(mission, ONE, TWO)
+    mission.dbproc("stages", "end", str(first["stage_id"]))
+    assert "another request needs it" in reasons(shown(mission, first["stage_id"]))[ONE]
+    assert tree(area) == {"ada", "ada/in", f"ada/in/{ONE}", f"ada/in/{TWO}"}
+    mission.dbproc("stages", "end", str(second["stage_id"]))
+    assert tree(area) == {"ada"}
+
+
+def test_files_that_were_taken_back_are_not_handed_out(sqlite_mission: Mission, area: Path) -> None:
+    mission = staging(sqlite_mission, area)
+    mission.dbproc("withdraw", ONE, "--reason", "wrong")
+    assert f"{ONE}: taken back" in mission.dbproc("stage", ONE, "--to", "scratch/ada", status=2).err
+    assert states(stage(mission, "--product", "raw")) == {TWO: "placed"}
+
+
+def test_what_was_taken_back_since_it_was_asked_for_is_not_placed(sqlite_mission: Mission, area: Path) -> None:
+    mission = staging(sqlite_mission, area)
+    area.rename(area.with_name("away"))
+    assert "scratch cannot be entered" in mission.dbproc("stage", ONE, "--to", "scratch/ada", status=1).err
+    area.with_name("away").rename(area)
+    stage(mission, ONE)
+    mission.execute("UPDATE stagefile SET state = 'waiting', placed = ''")
+    mission.execute("UPDATE transfer SET state = 'waiting', shasum = NULL")
+    (area / "ada" / "in" / ONE).unlink()
+    mission.dbproc("withdraw", ONE, "--reason", "wrong")
+    mission.run(status=1)
+    assert "taken back since" in reasons(shown(mission, 1))[ONE]
+    assert tree(area) == {"ada", "ada/in"}
+
+
+def test_a_rotten_file_is_not_linked(sqlite_mission: Mission, area: Path) -> None:
+    mission = staging(sqlite_mission, area)
+    path = mission.files()[ONE].path
+    good, status = path.read_text(), path.stat()
+    path.chmod(0o644)
+    path.write_text("x" * len(good))
+    done = stage(mission, ONE, TWO, "--link", "symlink", status=1)
+    assert states(done) == {ONE: "failed", TWO: "placed"}
+    path.write_text(good)
+    path.chmod(status.st_mode)
+
+
+def test_files_of_stores_are_placed_as_they_are_there(sqlite_mission: Mission, area: Path, tmp_path: Path) -> None:
+    (tmp_path / "far" / "a").mkdir(parents=True)
+    (tmp_path / "far" / "a" / "b.dat").write_text("bytes")
+    (tmp_path / "far" / "out").symlink_to("/etc")
+    mission = staging(sqlite_mission, area, StoreSpec(name="far", url=f"file://{tmp_path}/far"))
+    done = stage(mission, "far:a/b.dat", "--link", "hardlink")
+    assert (area / "ada" / "in" / "b.dat").samefile(tmp_path / "far" / "a" / "b.dat")
+    assert stage(mission, "far:a/b.dat", "--link", "hardlink")["stage_id"] == done["stage_id"]
+    assert states(stage(mission, "far:a/b.dat", ONE, to="scratch/bob")) == {"b.dat": "placed", ONE: "placed"}
+    for path, words in (
+        ("a/none", "there is no"),
+        ("../x", "leads out"),
+        ("out/passwd", "leads out"),
+        ("a", "no file"),
+    ):
+        refused = mission.dbproc("stage", f"far:{path}", "--to", "scratch/ada", status=2 if path == "a/none" else 1)
+        assert words in refused.err
+
+
+def test_two_files_that_would_have_one_path_are_refused(sqlite_mission: Mission, area: Path, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / ONE).write_text("other")
+    mission = staging(sqlite_mission, area, StoreSpec(name="far", url=f"file://{tmp_path}/far"))
+    assert "2 of the files would be" in mission.dbproc("stage", ONE, f"far:{ONE}", "--to", "scratch/ada", status=2).err
+
+
+def test_nothing_is_asked_for_by_accident(sqlite_mission: Mission, area: Path) -> None:
+    mission = staging(sqlite_mission, area)
+    assert "name files" in mission.dbproc("stage", "--to", "scratch/ada", status=2).err
+    assert "is over" in mission.dbproc("stage", ONE, "--to", "scratch/ada", "--expires", "2020-01-01", status=2).err
+    assert "neither" in mission.dbproc("stage", ONE, "--to", "scratch/ada", "--expires", "soon", status=2).err
+    assert "there is no request 7" in mission.dbproc("stages", "show", "7", status=2).err
+    assert "nothing is staged" in mission.dbproc("stages", "list").out
+    stage(mission, ONE)
+    listed = mission.dbproc("stages", "list").out
+    assert "scratch/ada/in" in listed
+    assert f"placed ada/in/{ONE} from root: data/raw/{ONE}" in mission.dbproc("stages", "show", "1").out
+
+
+def test_placed_files_have_the_missions_rights(sqlite_mission: Mission, area: Path) -> None:
+    mission = staging(sqlite_mission, area)
+    mission.execute("UPDATE mission SET umask = 7")
+    stage(mission, ONE)
+    assert os.stat(area / "ada" / "in").st_mode & 0o777 == 0o770
+    assert os.stat(area / "ada" / "in" / ONE).st_mode & 0o007 == 0
