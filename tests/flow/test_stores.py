@@ -119,7 +119,7 @@ def test_what_lies_in_stores_is_taken_in_where_it_is_however_often_it_is_asked_f
     shown = mission.dbproc("whereis", "SONAR001_20141216T000000.100Z-IMAGING.tar.gz").out
     assert "offloaded, 80 B, digest not known" in shown
     assert "sftp://nas2/sonar/2014/12/16/SONAR001_20141216T000000.100Z-IMAGING.tar.gz" in shown
-    assert "no file SONAR001_2014-DOPPLER" in mission.dbproc("whereis", "SONAR001_2014-DOPPLER", status=1).err
+    assert "no file SONAR001_2014-DOPPLER" in mission.dbproc("whereis", "SONAR001_2014-DOPPLER", status=2).err
 
 
 def test_later_lists_add_what_was_not_known_and_what_contradicts_is_told(mission: Mission) -> None:

@@ -45,7 +45,8 @@ mv made "$1"
 
 FILES = """
 SELECT f.file_id, f.filename, p.product_name, f.utc_file_date, f.process_keywords, f.interface_version,
-       f.quality_version, f.revision_version, f.relative_path, f.file_size, f.shasum, f.exists_on_disk
+       f.quality_version, f.revision_version, f.relative_path, f.file_size, f.shasum,
+       f.exists_on_disk AND f.offloaded_time IS NULL
 FROM file f JOIN product p ON p.product_id = f.product_id WHERE f.replaced_by IS NULL
 """
 INPUTS = "SELECT l.resulting_file, f.filename FROM filefilelink l JOIN file f ON f.file_id = l.source_file"
@@ -55,7 +56,7 @@ FROM filecodelink l JOIN code c ON c.code_id = l.source_code
 """
 MEMBERS = """
 SELECT f.relative_path, f.filename, m.member_path FROM filemember m JOIN file f ON f.file_id = m.file_id
-WHERE f.replaced_by IS NULL AND f.correction_id IS NULL
+WHERE f.replaced_by IS NULL AND f.correction_id IS NULL AND f.offloaded_time IS NULL
 """
 
 
