@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dbproc.changes.edits import EditInWords, edits_in_words
+from dbproc.changes.staging.usage import AreaUsage, usage_in
 from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
@@ -159,6 +160,7 @@ class Status:
     edited_codes: tuple[EditInWords, ...]  #: codes and inspectors that were edited on disk since the last run
     incoming: IncomingNow  #: what is in the incoming directory
     sources: tuple[SourceNow, ...]  #: where files are fetched from
+    staged: tuple[AreaUsage, ...]  #: what users have in their areas
 
 
 def open_failures(
@@ -273,6 +275,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             edited_codes=tuple(edits_in_words(definition)),
             incoming=incoming,
             sources=sources,
+            staged=tuple(usage_in(connection, definition.mission)),
         )
 
 
