@@ -129,7 +129,7 @@ def _mission(place: Place, served: Served) -> Iterator[Path]:
     lines += [f"{key} = {_toml(value)}" for key, value in keys.items()]
     (root / "mission.toml").write_text("\n".join(lines) + "\n")
     name = place.database.name_for(root)
-    for words in (["init", "-m", name], ["apply", str(root / "mission.toml"), "-m", name]):
+    for words in (["init", name], ["apply", str(root / "mission.toml"), "-m", name]):
         _done([sys.executable, "-m", "dbproc", *words])
     (root / "name").write_text(name)
     try:
