@@ -308,14 +308,13 @@ class S3Upload:
         self._stop()
 
     def _resume(self, offset: int) -> None:
-        """Go on behind the parts that S3 has, as far as they were recorded; all is begun anew where it has none."""
+        """Go on behind the parts that S3 has, as far as they were recorded; all is begun anew where it has none, or parts
+        of another size, which not every server lets one replace."""
         sent = self._sent() if self.token else None
-        if sent is None:
+        if sent is None or any(size != self._part for size, _ in sent[:-1]):
             self.token = ""
             return
-        for size, tag in sent[: offset // self._part]:
-            if size != self._part:
-                break
+        for _, tag in sent[: offset // self._part]:
             done: Future[str] = Future()
             done.set_result(tag)
             self._parts.append(done)
@@ -464,7 +463,7 @@ def _listed(found: Element, cut: int, is_quoted: bool) -> Entry | None:
     key = unquote_plus(key) if is_quoted else key
     if found.tag == "CommonPrefixes":
         return Entry(path=key[cut:].removesuffix("/"), is_directory=True)
-    if found.tag != "Contents" or key.endswith("/"):
+    if found.tag != "Contents":
         return None
     return Entry(
         path=key[cut:],

@@ -157,6 +157,32 @@ def fill_until(upload: S3Upload, content: bytes, parts: int) -> None:
     upload.close()
 
 
+def test_an_upload_with_parts_of_another_size_begins_anew(s3: S3Server, store: S3Place, client: Any) -> None:
+    named = {"Bucket": s3.bucket, "Key": "data/big"}
+    token = client.create_multipart_upload(**named)["UploadId"]
+    for number in (1, 2):
+        client.upload_part(**named, UploadId=token, PartNumber=number, Body=bytes(5 << 20))
+    upload = store.upload("big", "transfer-1", 2 * PART, token, len(THREE_PARTS))
+    assert (upload.offset, upload.token) == (0, "")
+    fill(upload, THREE_PARTS)
+    assert uploads_of(s3, client) == ["data/big"]
+    upload.discard()
+    assert not uploads_of(s3, client)
+
+
+def test_keys_that_are_no_paths_are_not_listed() -> None:
+    keys = ("data/", "data/dir/", "data/dir//twice", "data/../up", "data//lead", "data/dir/file", "data/line%0A")
+
+    class Listing(Stub):
+        def answer(self) -> None:
+            found = "".join(f"<Contents><Key>{key}</Key><Size>0</Size></Contents>" for key in keys)
+            text = f"<ListBucketResult><EncodingType>url</EncodingType>{found}</ListBucketResult>"
+            self.send(200, text.encode())
+
+    with running(Listing) as url, closing(place(StoreSpec(name="s3", url="s3://bucket/data", endpoint=url))) as store:
+        assert [entry.path for entry in store.below()] == ["dir/file"]
+
+
 def test_an_upload_that_the_server_forgot_begins_anew(store: S3Place) -> None:
     upload = store.upload("big", "transfer-1", 3 * PART, "gone", 7 * PART)
     assert (upload.offset, upload.token) == (0, "")
