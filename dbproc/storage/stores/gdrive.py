@@ -67,6 +67,7 @@ class DrivePlace:
     def entries(self, directory: str = "") -> Iterator[Entry]:
         """The files and directories in a directory, those that were modified last first."""
         refuse_leading_out(directory)
+        directory = directory.rstrip("/")
         above = self._folder(self._whole(directory))
         seen: set[str] = set()
         for found in self._children(above, "", directory):

@@ -213,7 +213,7 @@ class S3Place:
 
     def _list(self, directory: str, *, is_flat: bool) -> Iterator[Entry]:
         refuse_leading_out(directory)
-        prefix = self._prefix + (f"{directory}/" if directory else "")
+        prefix = self._prefix + (f"{directory.rstrip('/')}/" if directory else "")
         query = f"list-type=2&encoding-type=url&prefix={quote(prefix, safe='')}" + ("" if is_flat else "&delimiter=%2F")
         for page in self._pages(query, (("continuation-token", "NextContinuationToken"),)):
             is_quoted = _text(page, "EncodingType") == "url"
@@ -308,8 +308,8 @@ class S3Upload:
         self._stop()
 
     def _resume(self, offset: int) -> None:
-        """Go on behind the parts that S3 has, as far as they were recorded; all is begun anew where it has none, or parts
-        of another size, which not every server lets one replace."""
+        """Go on behind the parts that S3 has, as far as they were recorded; begin anew where it has none, or parts of
+        another size, which not every server lets one replace."""
         sent = self._sent() if self.token else None
         if sent is None or any(size != self._part for size, _ in sent[:-1]):
             self.token = ""
@@ -514,6 +514,8 @@ def _code(answer: rest.Answer) -> str:
 def _fault(what: str, answer: rest.Answer) -> TransferError:
     code = _code(answer)
     words = f"{code}: {_text(_tree(what, answer.data), 'Message')}" if code else ""
+    if answer.status in (301, 400) and answer.headers.get("x-amz-bucket-region"):
+        words = f"{words} its region is {answer.headers['x-amz-bucket-region']}: write that as region".strip()
     wait = rest.retry_after(answer.headers)
     if code in _ROOM:
         return RoomError(f"{what}: {words}", retry_after=wait)

@@ -89,7 +89,7 @@ def test_files_are_put_listed_looked_at_read_and_removed(s3: S3Server, store: S3
         ("deep/empty", False),
     }
     assert {entry.path for entry in base.below(store)} == set(names)
-    assert {entry.path for entry in store.below("deep/er")} == {"deep/er/c%2Fd.txt"}
+    assert {entry.path for entry in store.below("deep/er/")} == {"deep/er/c%2Fd.txt"}
     (listed,) = (entry for entry in store.entries() if not entry.is_directory)
     seen = store.look("a.txt")
     assert seen.is_provably(listed)
@@ -365,6 +365,17 @@ def test_what_passes_and_what_does_not(status: int, answer: bytes, kind: type, w
     assert type(raised.value) is kind
     assert getattr(raised.value, "retry_after", None) == wait
     assert "The server's words." in str(raised.value) or b"Error" not in answer
+
+
+def test_a_bucket_of_another_region_is_told_with_its_region() -> None:
+    class Elsewhere(Stub):
+        def answer(self) -> None:
+            self.send(301, b"", {"x-amz-bucket-region": "eu-west-1"})
+
+    with running(Elsewhere) as url:
+        store = place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))
+        with closing(store), pytest.raises(PermanentError, match="its region is eu-west-1: write that as region"):
+            store.look("file")
 
 
 def test_a_server_that_does_not_know_preconditions_is_asked_without_them() -> None:

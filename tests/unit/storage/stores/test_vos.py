@@ -62,7 +62,7 @@ def test_files_are_put_listed_looked_at_read_and_removed(
     put(store, "big", bytes(3 << 20))
     put(store, "empty", b"")
     assert sorted(entry.path for entry in base.below(store)) == sorted((*names, "big", "empty"))
-    assert {(entry.path, entry.is_directory) for entry in store.entries("deep")} == {
+    assert {(entry.path, entry.is_directory) for entry in store.entries("deep/")} == {
         ("deep/b c+é%20&.txt", False),
         ("deep/er", True),
     }
