@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NoReturn
-from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape
 
@@ -33,13 +33,13 @@ from dbproc.storage.stores.credentials import value
 
 _MIB = 1 << 20
 
-PART = 8 * _MIB
+PART = 5 * _MIB
 """Bytes of a part, at least, and of the largest file that is put in one request."""
 
 PARTS = 10_000
 """How many parts S3 takes."""
 
-_UNKNOWN = 2 * PART  # bytes of a part where the size is unknown: for files up to 160 GiB
+_UNKNOWN = 4 * PART  # bytes of a part where the size is unknown: for files up to 195 GiB
 _IN_FLIGHT = 2 * PART
 _REGION = "us-east-1"
 _BUCKET = "{bucket}"
@@ -69,7 +69,8 @@ class S3Place:
         parts = urlsplit(spec.url)
         self.url = spec.url
         self._bucket = parts.netloc
-        self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        prefix = unquote(parts.path).strip("/")
+        self._prefix = f"{prefix}/" if prefix else ""
         service = _service_url(spec, self._bucket)
         self._service = rest.Service(spec, service.replace(_BUCKET, self._bucket))
         self._root = "" if _BUCKET in service else f"/{self._bucket}"
@@ -164,7 +165,7 @@ class S3Place:
 
     def refuse(self, path: str, answer: rest.Answer) -> NoReturn:
         """Raise what is wrong with a key."""
-        if answer.status == 404 and not answer.data:
+        if answer.status == 404 and not _code(answer):
             self._see_bucket()
         raise _fault(f"{self.url}: {path}" if path else self.url, answer)
 

@@ -27,7 +27,7 @@ from tests.kit.places import Cut
 from tests.kit.s3 import ENVIRONMENT, SECRET, S3Server
 from tests.kit.stub import Stub, running
 
-SEVEN_PARTS = os.urandom(1 << 20) * 49  # of 8 MiB, the last of 1 MiB
+SEVEN_PARTS = os.urandom(1 << 20) * 31  # of 5 MiB, the last of 1 MiB
 THREE_PARTS = SEVEN_PARTS[: 2 * PART + (1 << 20)]
 MD5 = hashlib.md5(b"bytes").hexdigest()
 
@@ -89,6 +89,9 @@ def test_files_are_put_listed_looked_at_read_and_removed(s3: S3Server, store: S3
         ("deep/empty", False),
     }
     assert {entry.path for entry in base.below(store)} == set(names)
+    with closing(place(s3.spec("data/dee%70"))) as deep:
+        assert {entry.path for entry in deep.entries()} == {"b c+é%20.txt", "er", "empty"}
+        assert content_of(deep, "er/c%2Fd.txt") == b"bytes"
     assert {entry.path for entry in store.below("deep/er/")} == {"deep/er/c%2Fd.txt"}
     (listed,) = (entry for entry in store.entries() if not entry.is_directory)
     seen = store.look("a.txt")
@@ -161,7 +164,7 @@ def test_an_upload_with_parts_of_another_size_begins_anew(s3: S3Server, store: S
     named = {"Bucket": s3.bucket, "Key": "data/big"}
     token = client.create_multipart_upload(**named)["UploadId"]
     for number in (1, 2):
-        client.upload_part(**named, UploadId=token, PartNumber=number, Body=bytes(5 << 20))
+        client.upload_part(**named, UploadId=token, PartNumber=number, Body=bytes(6 << 20))
     upload = store.upload("big", "transfer-1", 2 * PART, token, len(THREE_PARTS))
     assert (upload.offset, upload.token) == (0, "")
     fill(upload, THREE_PARTS)
@@ -297,6 +300,17 @@ def test_a_bucket_that_is_not_there_does_not_make_its_files_gone(s3: S3Server) -
             with pytest.raises(PermanentError, match="bucket") as raised:
                 ask()
             assert not isinstance(raised.value, GoneError)
+
+
+def test_what_is_no_s3_does_not_make_files_gone() -> None:
+    class Other(Stub):
+        def answer(self) -> None:
+            self.send(404, b"" if self.command == "HEAD" else b"<html>nothing is here</html>")
+
+    with running(Other) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        for ask in (store.look, store.read):
+            with pytest.raises(PermanentError, match="has no bucket bucket"):
+                ask("file")
 
 
 def test_a_server_that_is_not_there_is_another_time(s3: S3Server) -> None:
