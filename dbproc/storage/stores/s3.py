@@ -100,13 +100,13 @@ class S3Place:
 
     def read(self, path: str, offset: int = 0, known: Entry | None = None) -> rest.Body:
         """Read a file from a byte on; from its beginning where it is not the one that is known."""
-        wanted = rest.range_of(offset)
+        wanted, skip = rest.range_of(offset, known)
         if wanted and known is not None and known.etag:
             wanted["If-Match"] = f'"{known.etag}"'
         response = self._open("GET", path, "", {**wanted, "x-amz-checksum-mode": "ENABLED"})
         entry = _entry(path, response.headers)
-        if known is not None and rest.goes_on(response, offset, known) and known.is_provably(entry):
-            return rest.Body(self.host, response, entry, offset)
+        if known is not None and rest.goes_on(response, offset - skip, known) and known.is_provably(entry):
+            return rest.Body(self.host, response, entry, offset, skip)
         if response.status == 200 and "Content-Range" not in response.headers:
             return rest.Body(self.host, response, entry)
         if wanted and response.status in (200, 206, 412, 416):
