@@ -20,7 +20,7 @@ def test_a_credential_is_read_when_it_is_used(tmp_path: Path, monkeypatch: pytes
     path.chmod(0o600)
     monkeypatch.setenv("KEY", SECRET)
     entries = SimpleNamespace(get_password=lambda service, name: SECRET if (service, name) == ("nas", "me") else None)
-    monkeypatch.setitem(sys.modules, "keyring", entries)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "keyring", entries)
     for reference in ("env:KEY", f"file:{path}", "keyring:nas/me"):
         assert credentials.value(reference) == SECRET
     assert credentials.value("") == ""
@@ -43,7 +43,7 @@ def test_what_is_not_there_is_named_by_its_reference(tmp_path: Path, monkeypatch
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "empty").chmod(0o600)
     monkeypatch.delenv("KEY", raising=False)
-    monkeypatch.setitem(sys.modules, "keyring", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "keyring", None)
     for reference, said in (
         ("env:KEY", "the variable KEY of the environment is not set"),
         (f"file:{tmp_path}/none", "cannot be read: No such file"),

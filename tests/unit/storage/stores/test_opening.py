@@ -29,7 +29,7 @@ def test_without_its_library_a_place_says_what_to_install(
     for name in [name for name in sys.modules if name.partition(".")[0] == library]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, f"dbproc.storage.stores.{scheme}", raising=False)
-    monkeypatch.setitem(sys.modules, library, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(PermanentError, match=rf"{scheme}: places need .* pip install 'dbproc\[{scheme}\]'"):
         open_place(StoreSpec(name="s", url=url, endpoint="https://h", service_account="env:X"))
 
