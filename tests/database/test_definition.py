@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Column, insert, select, update
 
 from dbproc.changes.apply import carry_out, plan
 from dbproc.core.errors import DefinitionError, NotFoundError, UserError
@@ -585,3 +585,28 @@ def test_what_is_recorded_of_places_is_known_when_a_mission_file_lacks_them(stor
     text = (MISSION + PLACES).replace('[store.a]\nurl = "file:///stores/a"\n', "")
     (change,) = apply(store, folder, text)
     assert change.details[-1].startswith("4 copies recorded in store a count no more")
+
+
+def test_what_is_recorded_of_places_goes_along_with_their_new_names(store: Store, folder: Path) -> None:
+    apply(store, folder, MISSION + PLACES)
+    add_copies(store, add_file(store, "raw", 1), _="ab")
+    add_transfer(store, "source web", "incoming", "waiting")
+    add_transfer(store, "store a", "area users", "verified")
+    with store.begin() as connection:
+        connection.execute(insert(schema.remotelook).values(source="web", look_time=NOON))
+        connection.execute(insert(schema.remotelook).values(source="net", look_time=NOON))
+        connection.execute(insert(schema.remotefile).values(source="web", path="f"))
+    apply(store, folder, (MISSION + PLACES).replace("web", "net").replace("[store.a]", "[store.c]"))
+    transfer = schema.transfer.c
+    assert set(column(store, schema.replica.c.store)) == {"b", "c"}
+    assert column(store, transfer.rule) == ["source net", "store a"]
+    assert column(store, transfer.origin_place) == ["source net", "store c"]
+    assert column(store, schema.remotelook.c.source) == column(store, schema.remotefile.c.source) == ["net"]
+    apply(store, folder, (MISSION + PLACES).replace("web", "net").replace("[area.users]", "[area.people]"))
+    assert column(store, transfer.target_place) == ["incoming", "area people"]
+    assert set(column(store, schema.replica.c.store)) == {"a", "b"}
+
+
+def column(store: Store, wanted: Column[str]) -> list[str]:
+    with store.begin() as connection:
+        return list(connection.scalars(select(wanted).order_by(*wanted.table.primary_key)))
