@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import open_store
+from dbproc.ingest.look import ask, look
 from dbproc.transfers import line
 from tests.kit.mission import Mission, name_of, product
 
@@ -378,3 +380,23 @@ def test_a_mission_whose_root_is_gone_fetches_nothing(sqlite_mission: Mission, f
         mission.root = away.with_name("mission")
         mission.root.rmdir()
         shutil.move(away, mission.root)
+
+
+@pytest.mark.thorough
+def test_a_hundred_thousand_unchanged_files_cost_no_transfer_and_little_time(sqlite_mission: Mission) -> None:
+    mission, far = sqlite_mission, sqlite_mission.root.parent / "far"
+    for directory in range(10):
+        (far / str(directory)).mkdir(parents=True)
+        for number in range(10_000):
+            (far / str(directory) / f"raw_{directory}_{number}.txt").touch()
+    create(mission, far, path="*/*.txt")
+    with open_store(mission.database) as store:
+        with store.begin() as connection:
+            specified = load_mission(connection)
+        found = look(store, specified, specified.sources[0])
+        ask(store, specified, specified.sources[0], found)
+    mission.execute("UPDATE transfer SET state = 'verified'")
+    began = time.process_time()
+    assert "nothing new" in mission.dbproc("fetch", "far").out
+    assert time.process_time() - began < 5
+    assert mission.one("SELECT count(*) FROM transfer") == 100_000
