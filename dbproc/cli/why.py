@@ -87,6 +87,8 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
         echo_folded(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:
         click.echo(f"  is{standing_words(file.standing).lstrip(',')}")
+    if facts.stores:
+        echo_folded(f"  has copies in {', '.join(map(cell, facts.stores))}")
     if facts.newest != file.filename:
         click.echo(f"  is replaced by {cell(facts.newest)}")
     elif facts.state is not None:
