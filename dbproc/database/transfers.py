@@ -231,9 +231,10 @@ def note(connection: Connection, notes: Iterable[Mapping[str, Any]]) -> None:
     if not rows:
         return
     names = [name for name in rows[0] if name != "number"]
+    is_open = or_(*(_T.c.state == state for state in OPEN))  # a list cannot stand in what is carried out many times
     statement = (
         update(_T)
-        .where(_T.c.transfer_id == bindparam("number"), _T.c.state.in_(OPEN))
+        .where(_T.c.transfer_id == bindparam("number"), is_open)
         .values({_T.c[name]: bindparam(f"new_{name}") for name in names})
     )
     values = [{"number": row["number"]} | {f"new_{name}": row[name] for name in names} for row in rows]
