@@ -19,11 +19,11 @@ from dbproc.core.likeness import no_such
 from dbproc.core.model import Mission
 from dbproc.core.places import SourceSpec
 from dbproc.core.retry import retry_delay
-from dbproc.core.text import size_words
+from dbproc.core.text import one_line, size_words
 from dbproc.core.transfers import Transfer, TransferState
 from dbproc.database import remotefiles, transfers
 from dbproc.database.remotefiles import Look
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
 from dbproc.ingest.look import FileAtSource, Found, ask, look
 from dbproc.transfers import line
 from dbproc.transfers.places import SOURCE
@@ -182,13 +182,20 @@ class Fetch:
         """Record how it went, and tell what is wrong where that is new; what is wrong now."""
         if found is None and not worked.away:
             return None if before is None else before.problem
-        away = [f"{place}: {why}" for place, why in worked.away.items()]
-        words = [each for each in (None if found is None else found.problem, *away) if each]
-        problem = "; ".join(words) or None
         with self._store.begin() as connection:
+            problem = None if found is None else found.problem
+            for why in map(one_line, (*worked.away.values(), *self._still_away(connection, before))):
+                if why not in (problem or ""):
+                    problem = why if problem is None else f"{problem}; {why}"
             remotefiles.record_look(connection, self._record(before, found, problem))
         self._tell_problem(None if before is None else before.problem, problem)
         return problem
+
+    def _still_away(self, connection: Transaction, before: Look | None) -> list[str]:
+        """Why files wait that were not tried this time, as far as it was said before: that is not over."""
+        said = "" if before is None else before.problem or ""
+        reasons = transfers.reasons_put_off(connection, self._rule, dt.datetime.now(dt.UTC)) if said else []
+        return [reason for reason in reasons if one_line(reason) in said]
 
     def _record(self, before: Look | None, found: Found | None, problem: str | None) -> Look:
         """The row of the look; one that failed does not count as one, and is soon made again."""

@@ -356,6 +356,21 @@ def test_a_source_that_is_away_is_told_once_and_delays_nothing_else(mission: Mis
     assert mission.dbproc("status", "--check").out.startswith("fine")
 
 
+def test_a_directory_for_arrivals_that_is_away_is_told_until_files_come_again(
+    sqlite_mission: Mission, far_of_sqlite: Path
+) -> None:
+    mission = create(sqlite_mission, far_of_sqlite)
+    away = shutil.move(mission.incoming, mission.root / "away")
+    assert "incoming is not there" in mission.dbproc("fetch", status=1).err
+    again = mission.dbproc("fetch")
+    assert (again.out, again.err) == ("", ""), "it is neither told again nor over"
+    shutil.move(away, mission.incoming)
+    let_it_be_due(mission)
+    assert "source far: is well again" in mission.dbproc("fetch").out
+    assert mission.waiting() == [RAW]
+    mission.run("-i")
+
+
 def test_where_another_process_is_at_the_source_nothing_is_done(sqlite_mission: Mission, far_of_sqlite: Path) -> None:
     mission = create(sqlite_mission, far_of_sqlite)
     with open_store(mission.database) as store, store.begin() as connection:
