@@ -161,6 +161,7 @@ def test_only_the_very_file_that_was_fetched_need_not_settle(sqlite_mission: Mis
 def test_what_is_asked_for_is_said_and_nothing_done(mission: Mission, far: Path) -> None:
     create(mission, far)
     before = mission.everything()
+    assert "fetches from the source far first" in mission.dbproc("plan").out
     said = mission.dbproc("fetch", "--dry-run").out
     assert "source far: 1 of 1 files to fetch, 5 B" in said
     assert f"new: 2020/{RAW}, 5 B" in said
