@@ -19,9 +19,10 @@ from dbproc.core.likeness import no_such
 from dbproc.core.model import Mission
 from dbproc.core.places import SourceSpec
 from dbproc.core.retry import retry_delay
+from dbproc.core.states import NoticeEvent
 from dbproc.core.text import one_line, size_words
 from dbproc.core.transfers import Transfer, TransferState
-from dbproc.database import remotefiles, transfers
+from dbproc.database import notices, remotefiles, transfers
 from dbproc.database.remotefiles import Look
 from dbproc.database.store import Store, Transaction
 from dbproc.ingest.look import FileAtSource, Found, ask, look
@@ -155,8 +156,6 @@ class Fetch:
             )
             if worked.is_busy and not looks:
                 return SourceFetched(source=self._source.name, is_busy=True)
-        for each in worked.ended:
-            self._tell(each)
         problem = self._settle(before, found if looks else None, worked)
         return self._answer(found, worked, problem)
 
@@ -183,7 +182,8 @@ class Fetch:
             self._report.add(Event.FAILED, name, f"{text} {transfer.transfer_id}", source=self._source.name, path=path)
 
     def _settle(self, before: Look | None, found: Found | None, worked: Worked) -> str | None:
-        """Record how it went, and tell what is wrong where that is new; what is wrong now."""
+        """Record how it went, and tell what came, and what is wrong where that is new; what is wrong now."""
+        self._settle_ended(worked.ended)
         if found is None and not worked.away:
             return None if before is None else before.problem
         with self._store.begin() as connection:
@@ -192,8 +192,29 @@ class Fetch:
                 if why not in (problem or ""):
                     problem = why if problem is None else f"{problem}; {why}"
             remotefiles.record_look(connection, self._record(before, found, problem))
-        self._tell_problem(None if before is None else before.problem, problem)
+            is_news = _is_another(None if before is None else before.problem, problem)
+            if problem is not None and is_news:
+                now = dt.datetime.now(dt.UTC)
+                happened = [(f"{self._rule} {now.isoformat()}", f"{self._rule}: {problem}")]
+                notices.enter(connection, NoticeEvent.SOURCE, happened)
+        if problem is None and before is not None and before.problem is not None:
+            self._report.add(Event.NOTE, self._rule, f"is well again; it was: {before.problem}")
+        elif problem is not None and (is_news or self._is_for_person):
+            self._report.add(Event.PROBLEM, self._rule, problem)
         return problem
+
+    def _settle_ended(self, ended: Sequence[Transfer]) -> None:
+        """Tell how transfers ended."""
+        for each in ended:
+            self._tell(each)
+        failed = [each for each in ended if each.state is TransferState.FAILED]
+        happened = [
+            (f"transfer {each.transfer_id} {each.ended}", f"{each.filename} of {self._rule}: {each.reason}")
+            for each in failed
+        ]
+        if happened:
+            with self._store.begin() as connection:
+                notices.enter(connection, NoticeEvent.SOURCE, happened)
 
     def _still_away(self, connection: Transaction, before: Look | None) -> list[str]:
         """Why files wait that were not tried this time, as far as it was said before: that is not over."""
@@ -215,14 +236,6 @@ class Fetch:
             delay = retry_delay(failures, _FIRST_DELAY, every.total_seconds(), random.random())
             next_time = _later(now, max(delay, dt.timedelta(seconds=min(asked, 86400.0))))
         return Look(source=self._source.name, look_time=last, next_time=next_time, failures=failures, problem=problem)
-
-    def _tell_problem(self, before: str | None, now: str | None) -> None:
-        """Say what is wrong when it begins or is something else, and that it is over; numbers alone are nothing new."""
-        if now is None:
-            if before is not None:
-                self._report.add(Event.NOTE, self._rule, f"is well again; it was: {before}")
-        elif self._is_for_person or before is None or _DIGITS.sub("0", before) != _DIGITS.sub("0", now):
-            self._report.add(Event.PROBLEM, self._rule, now)
 
     def _answer(self, found: Found, worked: Worked, problem: str | None) -> SourceFetched:
         counts = worked.counts
@@ -257,3 +270,8 @@ def _later(now: dt.datetime, delay: dt.timedelta) -> dt.datetime | None:
         return now + delay
     except OverflowError:
         return None
+
+
+def _is_another(before: str | None, now: str | None) -> bool:
+    """Whether a problem is another one than before; numbers alone are nothing new."""
+    return _DIGITS.sub("0", before or "") != _DIGITS.sub("0", now or "")

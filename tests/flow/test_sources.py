@@ -336,7 +336,8 @@ def test_two_files_of_one_name_are_told_and_neither_is_lost(sqlite_mission: Miss
 
 @pytest.mark.both_databases
 def test_a_source_that_is_away_is_told_once_and_delays_nothing_else(mission: Mission, far: Path) -> None:
-    create(mission, far)
+    hook = '[notify.me]\ncommand = ["/bin/sh", "-c", "cat >> told"]\nevents = ["source"]\n'
+    mission.create(product("raw", 0), source(far), hook, settle_seconds=LONG)
     mission.run()
     shutil.move(far, far.with_name("away"))
     mission.deliver(name_of("raw", 2))
@@ -351,6 +352,8 @@ def test_a_source_that_is_away_is_told_once_and_delays_nothing_else(mission: Mis
     assert mission.rows("SELECT failures FROM remotelook") == [(2,)]
     status = mission.dbproc("status", "--check", status=1).out
     assert "source far: cannot be listed" in status
+    told = (mission.root / "told").read_text()
+    assert told.count("source: source far: cannot be listed") == 1
     shutil.move(far.with_name("away"), far)
     let_it_be_due(mission)
     assert "source far: is well again" in mission.run().out
