@@ -71,27 +71,11 @@ def sources_named(mission: Mission, names: Sequence[str]) -> list[SourceSpec]:
     return [source for source in mission.sources if (source.name in names if names else source.active)]
 
 
-def is_due(source: SourceSpec, last: Look | None, now: dt.datetime) -> bool:
-    """Whether a run looks at a source again."""
-    if last is None or last.next_time is None or last.next_time <= now:
-        return True
-    is_ahead = last.look_time > now  # by a clock that was
-    return is_ahead or (not last.failures and last.look_time + source.every <= now)
-
-
-def sources_due(store: Store, mission: Mission) -> list[tuple[SourceSpec, bool]]:
-    """The sources from which the next run fetches, and whether it looks at them; else only at what waits of them."""
-    now = dt.datetime.now(dt.UTC)
-    with store.begin() as connection:
-        looks = remotefiles.looks(connection)
-        waits = set(transfers.rules_due(connection, now))
-    due = [(source, is_due(source, looks.get(source.name), now)) for source in mission.sources if source.active]
-    return [(source, looked_at) for source, looked_at in due if looked_at or SOURCE + source.name in waits]
-
-
-def fetch_due(store: Store, mission: Mission, report: Report, run_id: int) -> None:
+def fetch_from(
+    due: Sequence[tuple[SourceSpec, bool]], store: Store, mission: Mission, report: Report, run_id: int
+) -> None:
     """Look at the sources that are due, and fetch what waits, each within its time; what is wrong with them is told."""
-    for source, looks in sources_due(store, mission):
+    for source, looks in due:
         until = time.monotonic() + source.budget.total_seconds()
         Fetch(store, mission, source, report, run_id=run_id, until=until).fetch(looks=looks)
 
