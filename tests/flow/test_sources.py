@@ -14,9 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from dbproc.core.events import Report
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import open_store
+from dbproc.database.transfers import listed
 from dbproc.ingest.look import ask, look
+from dbproc.ingest.sources import Fetch
 from dbproc.transfers import line
 from tests.kit.mission import Mission, name_of, product
 
@@ -158,6 +161,20 @@ def test_only_the_very_file_that_was_fetched_need_not_settle(sqlite_mission: Mis
     assert mission.waiting() == [RAW]
 
 
+def test_what_a_run_has_taken_before_its_end_is_recorded_is_known_as_fetched(
+    sqlite_mission: Mission, far_of_sqlite: Path
+) -> None:
+    mission = create(sqlite_mission, far_of_sqlite)
+    mission.run()
+    mission.execute("UPDATE transfer SET file_id = NULL")
+    with open_store(mission.database) as store:
+        with store.begin() as connection:
+            specified = load_mission(connection)
+            (came,) = listed(connection)
+        Fetch(store, specified, specified.sources[0], Report())._link_taken([came])
+    assert mission.one("SELECT file_id FROM transfer") is not None
+
+
 def test_what_is_asked_for_is_said_and_nothing_done(mission: Mission, far: Path) -> None:
     create(mission, far)
     before = mission.everything()
@@ -295,6 +312,8 @@ def test_bytes_that_a_side_file_does_not_promise_fail_for_good_and_are_told(miss
     assert mission.waiting() == []
     assert mission.dbproc("fetch").err == "", "it is told once"
     assert "1 failed" in mission.dbproc("status").out
+    why = " ".join(mission.dbproc("why", "raw", "2020-01-01").out.split())
+    assert f"at the source far: transfer 1: {RAW}: failed: its digest is" in why
     sums.write_text(f"{digest('raw 1')} *{RAW}\n")
     mission.execute("UPDATE transfer SET expected = '[]'")
     assert "1 tried again" in mission.dbproc("transfers", "retry", "1").out
