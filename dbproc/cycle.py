@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
@@ -173,14 +173,24 @@ class _Run:
         """Ingest and process, as the options say."""
         no_inspector = self._settle_inspectors()
         if self._options.ingest:
+            self._fetch()
             returned = frozenset(move.source for move in self._returned)
             settled = self._settled(returned)
             if not no_inspector:
                 self._ingest(settled)
         self._notice_lost()
-        if self._options.process:
-            self._process(no_inspector)
+        with self._copying():
+            if self._options.process:
+                self._process(no_inspector)
         self._stage()
+
+    def _fetch(self) -> None:
+        """Fetch from the sources that are due."""
+        mission = self._definition.mission
+        if any(source.active for source in mission.sources):
+            from dbproc.ingest.sources import fetch_due
+
+            fetch_due(self._store, mission, self._report, self._run_id)
 
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
@@ -199,10 +209,18 @@ class _Run:
         tell_undue(self._report, definition, decisions)
         with self._store.begin() as connection:
             links.outdate(connection)
-        with Inspection(definition) as inspection:
+        with self._copying(), Inspection(definition) as inspection:
             if not self._unconfirmed(inspection, frozenset({process})):
                 self._execute(definition, OnDemand(definition, decisions), inspection)
         self._put_links_right(None)
+
+    def _copying(self) -> AbstractContextManager[object]:
+        """Copies of files go into stores meanwhile, as the mission wants."""
+        if not self._definition.mission.replicates:
+            return nullcontext()
+        from dbproc.run.copying import Copying
+
+        return Copying(self._store, self._definition, self._run_id, self._report)
 
     def recover(self, *, was_killed: bool) -> None:
         """Put right what a dead run left; `was_killed`: it held the lock."""
@@ -252,7 +270,7 @@ class _Run:
 
     def _settled(self, returned: frozenset[str] = frozenset()) -> Sequence[Arrival]:
         """What may be taken from incoming; what cannot be looked at is told once."""
-        found = scan_mission(self._definition, self._options.pattern, returned)
+        found = scan_mission(self._store, self._definition, self._options.pattern, returned)
         self._report.unsettled = found.unsettled
         self._report.took_nothing = not (found.settled or all(map(is_unfinished, found.names)))
         for name, why in found.unreadable:

@@ -46,11 +46,13 @@ from dbproc.cli.common import RunTold
 from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
 from dbproc.cli.dismiss import Dismissals
+from dbproc.cli.fetch import FetchTold
 from dbproc.cli.init import Created
 from dbproc.cli.quarantine import Settled
 from dbproc.cli.queue import Flushed
 from dbproc.cli.retry import Armed
 from dbproc.cli.run_process import PlannedByHand
+from dbproc.cli.transfers import TransfersChanged
 from dbproc.cli.unlock import Unlocked
 from dbproc.cli.upgrade import Upgraded
 from dbproc.codes.idx.comparing import DatasetComparison
@@ -81,6 +83,7 @@ from dbproc.explain.plan import Plan
 from dbproc.explain.report import MissionReport
 from dbproc.explain.statistics import Record
 from dbproc.explain.status import Status
+from dbproc.explain.transfers import ShownTransfer
 from dbproc.explain.why_file import WhyFile
 
 DOCS = Path(__file__).resolve().parent
@@ -281,6 +284,7 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc status": ("", Status),
     "dbproc plan; run, ingest, process --dry-run": ("", Plan),
     "dbproc run, ingest, process, run-process": ("", RunTold),
+    "dbproc fetch": ("", FetchTold),
     "dbproc queue": ("list of ", QueueRow),
     "dbproc files": ("list of ", ListedFile),
     "dbproc files --late": ("list of ", OverdueFile),
@@ -338,6 +342,9 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc canary start, show": ("", CanaryShown),
     "dbproc canary discard": ("", Discarded),
     "dbproc canary promote": ("", Promoted),
+    "dbproc transfers list": ("list of ", ShownTransfer),
+    "dbproc transfers show": ("", ShownTransfer),
+    "dbproc transfers retry, cancel": ("", TransfersChanged),
     "dbproc idx verify": ("list of ", Verdict),
     "dbproc idx compare": ("", DatasetComparison),
 }

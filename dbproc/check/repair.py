@@ -17,12 +17,13 @@ from dbproc.core.events import Event, Report
 from dbproc.core.model import Move
 from dbproc.core.states import Purpose, RefusalReason
 from dbproc.core.text import one_line, storable
-from dbproc.database import audit, files, lock, log, quarantine, queue
+from dbproc.database import audit, files, lock, log, quarantine, queue, replication
 from dbproc.database import moves as placements
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
 from dbproc.run.manifests import write_missing
 from dbproc.run.recovery import recover_at_once
+from dbproc.run.spoilt import kept
 from dbproc.storage import layout, moves
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.fingerprint import Measured, measure, measure_recorded
@@ -110,6 +111,9 @@ class _Repair:
         right = self._of_right_bytes({mark.file_id: mark.path for mark in back})
         gone = [mark for mark in marks if not mark.exists and not os.path.lexists(mark.path)]
         with self._store.begin() as connection:
+            elsewhere = kept(connection, self._mission, [mark.file_id for mark in gone])
+            replication.set_offloaded(connection, sorted(elsewhere))
+            away, gone = _divided(gone, elsewhere)
             there = [mark.file_id for mark in back if mark.file_id in right]
             files.set_existing(connection, [mark.file_id for mark in gone], exists=False)
             files.set_existing(connection, there, exists=True, sizes={each: right[each].size for each in there})
@@ -117,6 +121,8 @@ class _Repair:
             log.note_files(connection, log.BACK, there)
         for mark in gone:
             self._done(mark.path, "recorded as missing")
+        for mark in away:
+            self._done(mark.path, "recorded as offloaded: a store has a verified copy; to have it back: dbproc recall")
         for mark in back:
             if mark.file_id in right:
                 self._done(mark.path, "recorded as being on disk again")
@@ -209,6 +215,13 @@ class _Repair:
 
     def _failed(self, subject: str, text: str) -> None:
         self._report.add(Event.PROBLEM, one_line(subject), text)
+
+
+def _divided(marks: Sequence[Mark], file_ids: Collection[int]) -> tuple[list[Mark], list[Mark]]:
+    """The marks of some files, and the others."""
+    return [each for each in marks if each.file_id in file_ids], [
+        each for each in marks if each.file_id not in file_ids
+    ]
 
 
 def _is_regular(path: str) -> bool:

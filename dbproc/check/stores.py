@@ -443,7 +443,7 @@ def _below(connection: Transaction) -> Iterator[BelowMinimum]:
             if rule in copies.rules_of([rule], each.name)
         }
         places = copies.places(copies.counting(copies.stores_of(rule, mission.stores)))
-        names = [[each.name for each in some] for some in places.values()]
+        names = [[each.name for each in some] for some in places]
         least = copies.least_copies(rule, mission.stores)
         if not meant or not least:
             continue

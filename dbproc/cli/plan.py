@@ -29,7 +29,7 @@ from dbproc.core.events import unsettled_words
 from dbproc.core.model import Period
 from dbproc.core.reasons import FEW
 from dbproc.core.slot_text import EVERY_SLOT, SlotChoice
-from dbproc.core.text import one_line
+from dbproc.core.text import one_line, size_words
 from dbproc.run.selection import Options
 
 if TYPE_CHECKING:
@@ -97,6 +97,10 @@ def _print(plan: Plan, *, everything: bool) -> None:
     withdrawn = [f"would withdraw {each.file}, made from {each.cause}" for each in plan.withdrawn or ()]
     print_some(withdrawn, everything=everything, by=_ALL)
     _print_tasks(plan.tasks or (), everything=everything)
+    for each in plan.recalls or ():
+        click.echo(
+            f"recalls {each.files:,} file{'' if each.files == 1 else 's'}, {size_words(each.size)}, from {each.store}"
+        )
     for lines in _hindered(plan):
         print_some(lines, everything=everything, by=_ALL)
     print_some([f"lost {each.file}: {each.words}" for each in plan.lost or ()], everything=everything, by=_ALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -17,6 +18,7 @@ class Screen:
     def __init__(self) -> None:
         self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._shown = False
+        self._above = 0  # how many lines are above the one that the cursor is in
 
     def say(self, line: str, wrong: bool) -> None:
         """Print a line, to stderr if it reports a problem."""
@@ -38,9 +40,17 @@ class Screen:
             sys.stderr.flush()
             self._shown = True
 
-    def clear(self) -> None:
-        """Remove the progress line."""
-        if self._shown:
-            sys.stderr.write("\r\033[K")
+    def lines(self, lines: Sequence[str]) -> None:
+        """Show several lines in the place of the progress line."""
+        if self._live and lines:
+            self.clear()
+            sys.stderr.write("\n".join(lines))
             sys.stderr.flush()
-            self._shown = False
+            self._shown, self._above = True, len(lines) - 1
+
+    def clear(self) -> None:
+        """Remove the progress line, or what was shown in its place."""
+        if self._shown:
+            sys.stderr.write("\r\033[K" + "\033[A\033[K" * self._above)
+            sys.stderr.flush()
+            self._shown, self._above = False, 0

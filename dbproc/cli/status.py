@@ -26,7 +26,7 @@ from dbproc.core.slot_text import SlotChoice
 from dbproc.core.text import one_line
 from dbproc.database.summary import ProductInNumbers
 from dbproc.explain.expectations import LateProduct, WaitingSlot
-from dbproc.explain.status import Condition, RunningNow, Status, Untold, Waiting, mission_status
+from dbproc.explain.status import Condition, RunningNow, SourceNow, Status, Untold, Waiting, mission_status
 
 _SHOWN = 5
 _WATCH_SECONDS = 2.0
@@ -120,6 +120,8 @@ def _print_status(facts: Status) -> None:
         click.echo(f"last run: {cell(run.processing_start_time)}, {run.comment or 'not ended'}")
     incoming = facts.incoming
     click.echo(f"incoming: {incoming.problem or f'{incoming.settled} settled, {incoming.unsettled} unsettled'}")
+    for source in facts.sources:
+        echo_folded(f"source {cell(source.source)}: {_source_words(source)}")
     for edit in facts.edited_codes:
         click.echo(f"edited: {edit.code}: {edit.changed}; {edit.consequence}")
     click.echo(f"queue: {facts.queue} files")
@@ -161,6 +163,17 @@ def _print_status(facts: Status) -> None:
     _print_untold(facts.untold)
     if facts.quarantine_gone:
         click.echo(f"\ngone from quarantine: {facts.quarantine_gone}; dbproc check names them")
+
+
+def _source_words(source: SourceNow) -> str:
+    """When a source was and will be looked at, what waits, what is wrong."""
+    if not source.active:
+        return "not in use"
+    looked = "not looked at yet" if source.looked is None else f"looked at {cell(source.looked)}"
+    following = "" if source.next_look is None else f", again after {cell(source.next_look)}"
+    counts = (f"{source.waiting} wait" if source.waiting else "", f"{source.failed} failed" if source.failed else "")
+    shown = "".join(f", {each}" for each in counts if each)
+    return f"{looked}{following}{shown}{'; ' + bad(cell(source.problem)) if source.problem else ''}"
 
 
 def _print_products(products: Sequence[ProductInNumbers]) -> None:

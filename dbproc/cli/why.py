@@ -27,8 +27,10 @@ from dbproc.core.reasons import in_few_words
 from dbproc.core.slot_text import SlotChoice, read_key, read_time, time_shown
 from dbproc.core.states import AttemptStatus, Correction, Standing
 from dbproc.core.text import size_words
+from dbproc.core.transfers import TransferState
 from dbproc.database.corrections import CorrectionRow
 from dbproc.explain.causes import Cause, why_slots
+from dbproc.explain.transfers import ShownTransfer
 from dbproc.explain.why_file import InputOfFile, WhyFile, why_file
 
 
@@ -69,7 +71,9 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     click.echo(f"  in {cell(file.directory)}, {size_words(file.size)}, {file.digest}")
     if attempt is None:
         arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
-        click.echo(f"  was delivered{arrived}")
+        click.echo(f"  was {'fetched' if facts.fetched else 'delivered'}{arrived}")
+        for row in facts.fetched:
+            echo_folded(f"  {_fetched_words(row)}")
     else:
         _print_attempt(facts, everything=everything)
     if mark := mark_of(file):
@@ -91,6 +95,13 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
         print_some(_few(facts, changes, everything=everything), "    ", everything=everything)
     upstream = [f"it came from {row.file}, which is {row.state}: {row.explanation}" for row in facts.upstream or ()]
     print_some(upstream, "  ", everything=everything)
+
+
+def _fetched_words(row: ShownTransfer) -> str:
+    """From where a file was fetched, when, and how sure it is that its bytes are those of there."""
+    told = f", as {cell(row.expected_of)} says" if row.expected_of else ""
+    sure = f"verified{told}" if row.state is TransferState.VERIFIED else f"unverified: {cell(row.reason)}"
+    return f"from {cell(row.origin)}, {cell(row.ended)}: {cell(row.digest)}, {sure}"
 
 
 def _few(facts: WhyFile, reasons: Sequence[str], *, everything: bool) -> Sequence[str]:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dbproc.codes.drawing.figure import Options, figure
 from dbproc.codes.drawing.view import view
 from dbproc.codes.idx import slicing
+from dbproc.codes.idx.files import placed
 from dbproc.codes.idx.idx_reader import open_idx
 from dbproc.codes.idx.refusal import Refusal, run
 from dbproc.codes.idx.slicing import Cut
@@ -56,7 +57,7 @@ def draw(path: Path, output: Path, options: Options, *, verify: bool = True) -> 
     """
     if output.suffix.lower() != ".png":
         raise Refusal(output, "the output's name does not end in .png", "Name it something.png")
-    with slicing.placed(output) as place:
+    with placed(output) as place:
         dataset = open_idx(path, verify=verify)
         field = dataset.field(options.field)
         seen = view(dataset, field, options.cuts)

@@ -39,16 +39,30 @@ def least_for(rules: Sequence[ReplicateSpec], stores: Sequence[StoreSpec], produ
     return max((least_copies(rule, stores) for rule in rules_of(rules, product)), default=1) or 1
 
 
-def places(stores: Sequence[StoreSpec]) -> dict[str, list[StoreSpec]]:
+def places(stores: Sequence[StoreSpec]) -> list[list[StoreSpec]]:
     """Stores by the place where they are: two at the same place hold one copy together, not two."""
-    found: dict[str, list[StoreSpec]] = {}
+    found: list[list[StoreSpec]] = []
     for store in stores:
-        found.setdefault(place_of(store), []).append(store)
+        together = next((some for some in found if any(is_same_place(store, other) for other in some)), None)
+        if together is None:
+            found.append([store])
+        else:
+            together.append(store)
     return found
 
 
-def place_of(store: StoreSpec) -> str:
-    """The same words for two stores at the same place, as far as their definitions tell."""
+def is_same_place(one: StoreSpec, other: StoreSpec) -> bool:
+    """Whether two stores are at the same place, as far as their definitions tell: one directory, or one in the other,
+    or one bucket."""
+    (first, path), (second, path_of_other) = _place(one), _place(other)
+    if first != second:
+        return False
+    is_bucket = one.scheme in ("s3", "gdrive")
+    return is_bucket or f"{path}/".startswith(f"{path_of_other}/") or f"{path_of_other}/".startswith(f"{path}/")
+
+
+def _place(store: StoreSpec) -> tuple[tuple[str, str, str], str]:
+    """Where a store is: the service, and the directory."""
     parts = urlsplit(store.url)
     host = f"{(parts.hostname or '').lower()}:{parts.port or ''}"
-    return " ".join((parts.scheme, store.endpoint.rstrip("/"), host, parts.path.rstrip("/")))
+    return (parts.scheme, store.endpoint.rstrip("/"), host), parts.path.rstrip("/")

@@ -23,6 +23,7 @@ LOGGER.addHandler(logging.NullHandler())  # outside of runs there is no daily lo
 class Event(StrEnum):
     """Kinds of things that a run reports."""
 
+    FETCHED = "fetched"
     INGESTED = "ingested"
     DUPLICATE = "duplicate"
     RESTORED = "restored"

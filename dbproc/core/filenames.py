@@ -424,7 +424,16 @@ def read_version(text: str) -> Version:
     return version
 
 
-def _dates(values: dict[str, str]) -> tuple[dt.date | None, dt.date | None]:
+def days_named(values: Mapping[str, str]) -> tuple[dt.date, dt.date] | None:
+    """The first and the last day of what stands for fields of dates; None where they tell none, or one that is not."""
+    try:
+        first, last = _dates(values)
+    except (ValueError, OverflowError):
+        return None
+    return None if first is None or last is None else (first, last)
+
+
+def _dates(values: Mapping[str, str]) -> tuple[dt.date | None, dt.date | None]:
     """The first and the last day that the fields name; a month or a year without a day is the whole of it."""
     day = values.get("DATE") or values.get("datetime", "").replace("-", "")
     if day:
@@ -447,7 +456,7 @@ def _dates(values: dict[str, str]) -> tuple[dt.date | None, dt.date | None]:
     return dt.date(year, month, 1), dt.date(year, month, calendar.monthrange(year, month)[1])
 
 
-def _year(values: dict[str, str]) -> int | None:
+def _year(values: Mapping[str, str]) -> int | None:
     if "Y" in values:
         return int(values["Y"])
     if "y" not in values:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select, update
 
 from dbproc.core.errors import ConflictError
 from dbproc.core.states import Correction
-from dbproc.database import links, schema
+from dbproc.database import links, replication, schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_row, insert_rows
 from dbproc.system.machine import user_name
 
@@ -91,6 +91,7 @@ def take_out(connection: Connection, correction_id: int, file_ids: Sequence[int]
         is_there = FILE.c.file_id.in_(some) & FILE.c.correction_id.is_(None) & FILE.c.replaced_by.is_(None)
         values = {"correction_id": correction_id, "exists_on_disk": False, "stat": None}
         count += connection.execute(update(FILE).where(is_there).values(**values)).rowcount
+        replication.give_up_recalls(connection, some, "it was taken out of its place")
     if count != len(set(file_ids)):
         raise ConflictError("a file was withdrawn or replaced in this moment; nothing was changed, try again")
 
@@ -140,6 +141,8 @@ def give_back(connection: Connection, pairs: Sequence[tuple[int, int]], *, exist
     for former, _ in pairs:
         values = {"replaced_by": None, "exists_on_disk": former in exist, "stat": None}
         connection.execute(update(FILE).where(FILE.c.file_id == former).values(**values))
+    for former, successor in pairs:
+        replication.hand_over(connection, successor, former)
 
 
 def of_files(connection: Connection, file_ids: Sequence[int]) -> list[CorrectionRow]:

@@ -31,7 +31,7 @@ from dbproc.core.periods import days_period
 from dbproc.core.plan import Confirmation
 from dbproc.core.states import Quality, Standing
 from dbproc.core.version import Version
-from dbproc.database import corrections, links, schema
+from dbproc.database import corrections, links, replication, schema
 from dbproc.database._queries import (
     FILE,
     FILE_COLUMNS,
@@ -209,6 +209,7 @@ def record_bytes(connection: Connection, file_id: int, size: int, digest: str, m
     connection.execute(delete(member).where(member.c.file_id == file_id))
     rows = [{"file_id": file_id, "member_path": m.path, "member_size": m.size, "shasum": m.digest} for m in members]
     insert_rows(connection, member, rows)
+    replication.outdate_copies(connection, file_id)
 
 
 def _insert_new(connection: Connection, files: Sequence[NewFile]) -> list[int]:
@@ -235,6 +236,7 @@ def _next_state(connection: Connection, file_id: int, changed: Mapping[str, Any]
     rows = connection.execute(select(member).where(member.c.file_id == file_id)).mappings().all()
     insert_rows(connection, member, [{**row, "file_id": new} for row in rows])
     corrections.take_over(connection, file_id, new)
+    replication.hand_over(connection, file_id, new)
     return new
 
 

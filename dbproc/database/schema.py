@@ -856,8 +856,8 @@ remotefile = Table(
     Column("transfer_id", BIG_ID, ForeignKey("transfer.transfer_id")),
     UniqueConstraint("source", "path"),
 )
-"""A file of a source as it was seen last: one that looks the same is not fetched again. ``transfer_id``: with what it
-was fetched, or is."""
+"""A file of a source as it was when it was asked for: one that looks the same is not fetched again. ``transfer_id``:
+with what it was fetched, or is. A path that ends in ``/`` is a directory that need not be listed any more."""
 
 remotelook = Table(
     "remotelook",
@@ -868,7 +868,8 @@ remotelook = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
 )
-"""When a source was listed last, and when a run looks again. ``problem``: why it could not be."""
+"""When a source was listed last, and when a run looks again. ``problem``: what is wrong with it; ``failures``: how
+often it could not be listed, in a row."""
 
 stage = Table(
     "stage",
@@ -925,6 +926,7 @@ PARTIAL_INDEXES: tuple[tuple[str, tuple[Column[Any], ...], bool, str], ...] = (
     ("uq_file_version", FILE_VERSION, True, "replaced_by IS NULL"),
     ("ix_file_correction_id", (file.c.correction_id,), False, "correction_id IS NOT NULL"),
     ("ix_transfer_open", (transfer.c.transfer_id,), False, _one_of("state", OPEN_TRANSFERS)),
+    ("ix_transfer_arrived", (transfer.c.filename,), False, "file_id IS NULL AND task = 'fetch'"),
     ("ix_file_replaced_by", (file.c.replaced_by,), False, "replaced_by IS NOT NULL"),
 )
 """Name, columns, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, text, update
 
 from dbproc.core.transfers import OPEN, Order, Spot, Task, Transfer, TransferState, before
 from dbproc.database import schema
@@ -64,9 +65,64 @@ def of_rule(connection: Connection, rule: str, states: Collection[TransferState]
     return _select(connection, _T.c.rule == rule, _T.c.state.in_(states))
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file that was fetched into incoming, and became none of the catalogue yet; `placed` is what the system said of
+    it when it came, nothing where that is not known."""
+
+    transfer_id: int
+    filename: str
+    digest: str
+    placed: str
+
+
+def arrived(connection: Connection, names: Sequence[str] | None = None) -> list[Arrived]:
+    """What was fetched into incoming and became no file of the catalogue yet; of some names, or all."""
+    complete = [state for state in TransferState if state.is_complete]
+    columns = (_T.c.transfer_id, _T.c.filename, func.coalesce(_T.c.shasum, ""), _T.c.placed)
+    # the words of the index stand in the statement, so that every database uses it
+    statement = select(*columns).where(text("file_id IS NULL AND task = 'fetch'"), _T.c.state.in_(complete))
+    parts = [statement] if names is None else [statement.where(_T.c.filename.in_(some)) for some in batches(names)]
+    return [Arrived(*row) for part in parts for row in connection.execute(part.order_by(_T.c.transfer_id))]
+
+
 def of_file(connection: Connection, file_id: int) -> list[Transfer]:
     """The transfers of a file of the catalogue."""
     return _select(connection, _T.c.file_id == file_id)
+
+
+def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Transfer]:
+    """The transfers of some files of the catalogue."""
+    return [each for some in batches(file_ids) for each in _select(connection, _T.c.file_id.in_(some))]
+
+
+def listed(
+    connection: Connection,
+    states: Collection[TransferState] | None = None,
+    rule: str | None = None,
+    filename: str | None = None,
+    limit: int | None = None,
+) -> list[Transfer]:
+    """Transfers in some of the states, of a rule or of those that begin with its word, of a file; the latest first."""
+    statement = select(_T).order_by(_T.c.transfer_id.desc()).limit(limit)
+    if states is not None:
+        statement = statement.where(_T.c.state.in_(sorted(states)))
+    if rule is not None:
+        statement = statement.where(or_(_T.c.rule == rule, _T.c.rule.startswith(f"{rule} ", autoescape=True)))
+    if filename is not None:
+        statement = statement.where(_T.c.filename == filename)
+    return [transfer_of(row) for row in connection.execute(statement).mappings()]
+
+
+def run_of(connection: Connection, number: int) -> int | None:
+    """The run that moved a transfer last; None: none did."""
+    return connection.scalar(select(_T.c.logging_id).where(_T.c.transfer_id == number))
+
+
+def given_up(connection: Connection, rule: str) -> list[Transfer]:
+    """The cancelled transfers of a rule that may have left something where they went."""
+    began = or_(_T.c.tries > 0, _T.c.durable_bytes > 0)
+    return _select(connection, _T.c.rule == rule, _T.c.state == TransferState.CANCELLED, began)
 
 
 def due(
@@ -88,6 +144,19 @@ def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
 
 def _is_due(now: dt.datetime) -> ColumnElement[bool]:
     return (_T.c.state == TransferState.WAITING) & or_(_T.c.next_try.is_(None), _T.c.next_try <= now)
+
+
+def count_open(connection: Connection, rule: str) -> int:
+    """How many transfers of a rule are not at an end."""
+    statement = select(func.count()).where(_T.c.rule == rule, _T.c.state.in_(OPEN))
+    return int(connection.scalar(statement) or 0)
+
+
+def counts_of(connection: Connection, rule: str) -> dict[TransferState, int]:
+    """How many transfers of a rule are in each state in which they are not complete."""
+    states = [state for state in TransferState if not state.is_complete]
+    statement = select(_T.c.state, func.count()).where(_T.c.rule == rule, _T.c.state.in_(states)).group_by(_T.c.state)
+    return {TransferState(state): count for state, count in connection.execute(statement)}
 
 
 def counts(connection: Connection) -> dict[tuple[str, TransferState], int]:
@@ -224,6 +293,39 @@ def cancel(connection: Connection, numbers: Collection[int], reason: str) -> set
     """Give transfers up; those that were not at an end. Who moves one of them notices at its next step."""
     values = {"reason": reason, "next_try": None, "ended_time": dt.datetime.now(dt.UTC)}
     return _change(connection, numbers, TransferState.CANCELLED, values)
+
+
+def renew(connection: Connection, number: int, order: Order) -> bool:
+    """Have a transfer that waits be of the file as it is at its origin by now; whether it still waited."""
+    values = {
+        "file_size": order.size,
+        "expected": json.dumps(order.expected),
+        "expected_of": order.expected_of,
+        "reason": "the file at its origin has changed",
+        **{"next_try": None, "tries": 0, "mismatches": 0},
+    }
+    waiting = update(_T).where(_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)
+    return connection.execute(waiting.values(values)).rowcount == 1
+
+
+def forget_partial(connection: Connection, numbers: Collection[int]) -> None:
+    """Record that nothing of cancelled transfers is left where they went."""
+    for some in batches(sorted(numbers)):
+        left = update(_T).where(_T.c.transfer_id.in_(some), _T.c.state == TransferState.CANCELLED)
+        connection.execute(left.values(tries=0, durable_bytes=0, token=""))
+
+
+def reroute(connection: Connection, number: int, origin: Spot, reason: str) -> bool:
+    """Have a transfer that waits take its file from elsewhere; whether it still waited."""
+    values = {
+        "origin_place": origin.place,
+        "origin_path": origin.path,
+        "origin_url": origin.url,
+        "reason": reason,
+        "next_try": None,
+    }
+    waits = (_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)
+    return connection.execute(update(_T).where(*waits).values(values)).rowcount == 1
 
 
 def ingested(connection: Connection, files: Mapping[int, int]) -> None:

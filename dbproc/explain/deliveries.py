@@ -109,7 +109,7 @@ class Deliveries:
     @cached_property
     def _scan(self) -> Scan:
         try:
-            return scan_mission(self._definition)
+            return scan_mission(self._store, self._definition)
         except UserError:
             return Scan((), 0)
 

@@ -21,7 +21,7 @@ from dbproc.changes.whatif import EARLY_CUTOFF, Subject, predict
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.errors import UserError
 from dbproc.core.estimate import Work, seconds_of
-from dbproc.core.model import Definition, File, Period, Slot, Task
+from dbproc.core.model import Definition, File, Mission, Period, Slot, Task
 from dbproc.core.plan import Decision, State
 from dbproc.core.slot_text import (
     EVERY_SLOT,
@@ -47,8 +47,10 @@ from dbproc.products.inspection import Inspection
 from dbproc.run.decide import facts_of, periods_of
 from dbproc.run.inputs import look
 from dbproc.run.lost import sources_of
+from dbproc.run.recall import FromStore, foreseen
 from dbproc.run.selection import Options, allowed_processes
 from dbproc.run.simulation import Hypothesis
+from dbproc.run.spoilt import to_recall
 from dbproc.run.unknown_files import Newcomers, taken_place
 
 _MOST_LOST = 1000
@@ -127,6 +129,7 @@ class Plan:
     later: tuple[LaterTask, ...] | None = field(default=None, metadata=OPTIONAL)  #: what waits for its time
     follows: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the names of the products they make
     failures: Sequence[AttemptRow] | None = field(default=None, metadata=OPTIONAL)  #: those that are not retried yet
+    recalls: tuple[FromStore, ...] | None = field(default=None, metadata=OPTIONAL)  #: inputs that come from stores
     lost: tuple[LostFile, ...] | None = field(default=None, metadata=OPTIONAL)  #: gone from disk, and not made again
     lost_problem: str | None = field(default=None, metadata=OPTIONAL)  #: on directories that lack all their files
     notes: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: the assumptions
@@ -190,6 +193,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         notes=(EARLY_CUTOFF,) if any(each.task and each.task.process.early_cutoff for each in made) else (),
         never_due=undue,
         totals=_totals(store, jobs, options.slots),
+        recalls=_recalls(store, definition.mission, jobs),
     )
 
 
@@ -214,6 +218,7 @@ def _without(store: Store, hypothesis: Hypothesis, vanished: Sequence[File]) -> 
 
 def _faults(store: Store, definition: Definition, moving: Collection[int], tasks: Sequence[Task]) -> list[str | None]:
     """Why jobs cannot begin; of inputs that are not yet as they will be nothing can be said."""
+    moving = {*moving, *to_recall(store, definition.mission, _inputs_of(tasks))}
     seen = [replace(task, inputs=tuple(file for file in task.inputs if file.file_id not in moving)) for task in tasks]
     newcomers = Newcomers(store, definition)
     return [
@@ -222,10 +227,23 @@ def _faults(store: Store, definition: Definition, moving: Collection[int], tasks
     ]
 
 
+def _inputs_of(tasks: Sequence[Task]) -> list[int]:
+    """The inputs that the catalogue has."""
+    return sorted({file.file_id for task in tasks for file in task.inputs if file.file_id > 0})
+
+
+def _recalls(store: Store, mission: Mission, tasks: Sequence[Task]) -> tuple[FromStore, ...]:
+    """From which stores inputs of jobs come, if these are up."""
+    wanted = to_recall(store, mission, _inputs_of(tasks))
+    with store.begin() as connection:
+        found, _ = foreseen(connection, mission, sorted(wanted))
+    return tuple(found)
+
+
 def _arrivals(definition: Definition, store: Store, options: Options) -> tuple[Plan, Sequence[triage.Decision]]:
     """What the next run would ingest, or why that cannot be determined."""
     try:
-        found = scan_mission(definition, options.pattern)
+        found = scan_mission(store, definition, options.pattern)
     except UserError as error:
         return Plan(incoming=(), unsettled=0, incoming_problem=str(error)), ()
     if not found.settled:

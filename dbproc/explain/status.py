@@ -24,7 +24,8 @@ from dbproc.core.slot_text import (
     slot_shown,
 )
 from dbproc.core.states import CampaignStatus, NoticeEvent
-from dbproc.database import attempts, campaigns, lock, notices, quarantine, queue, root, summary
+from dbproc.core.transfers import OPEN, TransferState
+from dbproc.database import attempts, campaigns, lock, notices, quarantine, queue, remotefiles, root, summary, transfers
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.campaigns import CampaignRow
 from dbproc.database.definition.load import load_definition
@@ -100,6 +101,20 @@ class Untold:
     problem: str  #: why it was not told, or what is not known
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceNow:
+    """How a source stands."""
+
+    source: str  #: its name
+    active: bool  #: whether runs fetch from it
+    looked: dt.datetime | None  #: when it was listed last; null: never
+    next_look: dt.datetime | None  #: when a run lists it again; null: the next one does
+    failures: int  #: how often it could not be listed, in a row
+    problem: str | None  #: what is wrong with it; null: nothing
+    waiting: int  #: how many of its files are asked for and did not come yet
+    failed: int  #: how many failed for good
+
+
 class Condition(StrEnum):
     """How a mission is."""
 
@@ -143,6 +158,7 @@ class Status:
     untold: tuple[Untold, ...]  #: what hooks did not tell, or may not have told, the latest first
     edited_codes: tuple[EditInWords, ...]  #: codes and inspectors that were edited on disk since the last run
     incoming: IncomingNow  #: what is in the incoming directory
+    sources: tuple[SourceNow, ...]  #: where files are fetched from
 
 
 def open_failures(
@@ -216,14 +232,19 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
         recorded = quarantine.stored_names(connection)
         there = _in_quarantine(definition, recorded)
         late = tuple(late_products(connection, definition, choice, dt.datetime.now(dt.UTC)))
-        incoming = _incoming(definition)
+        incoming = _incoming(store, definition)
         lost = gone(store, definition, _LATEST)
         last = summary.last_run(connection)
         troubles = [problem, _lock_problem(holder), _run_problem(last), incoming.problem, lost.problem]
         critical = [*filter(None, troubles)]
         queued = queue.length(connection)
         unknown = half_moved(store, definition, only_made=True) if queued else None
-        failing = [*_failing(len(standing), late, len(there), lost.count), *filter(None, [unknown])]
+        sources = tuple(_sources(connection, definition))
+        failing = [
+            *_failing_sources(sources),
+            *_failing(len(standing), late, len(there), lost.count),
+            *filter(None, [unknown]),
+        ]
         return Status(
             condition=Condition.CRITICAL if critical else Condition.FAILING if failing else Condition.FINE,
             findings=(*critical, *failing),
@@ -251,6 +272,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             quarantined=tuple(quarantine.entry(connection, number) for number in there[:_LATEST]),
             edited_codes=tuple(edits_in_words(definition)),
             incoming=incoming,
+            sources=sources,
         )
 
 
@@ -267,6 +289,34 @@ def _run_problem(run: RunRow | None) -> str | None:
     if run is None or comment is None or comment.startswith(("done", "ended by SIG", "cleared")):
         return None
     return f"the last run, {run.logging_id}, did not end well: {comment}"
+
+
+def _sources(connection: Transaction, definition: Definition) -> Iterator[SourceNow]:
+    """How each source stands."""
+    specified = definition.mission.sources
+    looks = remotefiles.looks(connection) if specified else {}
+    for source in specified:
+        look = looks.get(source.name)
+        counts = transfers.counts_of(connection, f"source {source.name}")
+        yield SourceNow(
+            source=source.name,
+            active=source.active,
+            looked=look.look_time if look else None,
+            next_look=look.next_time if look else None,
+            failures=look.failures if look else 0,
+            problem=look.problem if look else None,
+            waiting=sum(counts.get(state, 0) for state in OPEN),
+            failed=counts.get(TransferState.FAILED, 0),
+        )
+
+
+def _failing_sources(sources: Sequence[SourceNow]) -> Iterator[str]:
+    """What is wrong with sources that are in use."""
+    for each in sources:
+        if each.active and each.problem:
+            yield f"source {each.source}: {each.problem}"
+        if each.failed:
+            yield f"{each.failed} of source {each.source} not fetched"
 
 
 def _failing(failures: int, late: Sequence[LateProduct], refused: int, lost: int) -> Iterator[str]:
@@ -336,9 +386,9 @@ def _in_quarantine(definition: Definition, recorded: Mapping[int, str]) -> list[
     return [number for number, name in recorded.items() if name in there]
 
 
-def _incoming(definition: Definition) -> IncomingNow:
+def _incoming(store: Store, definition: Definition) -> IncomingNow:
     try:
-        found = scan_mission(definition)
+        found = scan_mission(store, definition)
     except UserError as error:
         return IncomingNow(problem=str(error))
     return IncomingNow(settled=len(found.settled), unsettled=found.unsettled)

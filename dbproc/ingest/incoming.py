@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -18,7 +18,10 @@ from fnmatch import fnmatchcase
 from dbproc.core.errors import UserError
 from dbproc.core.filenames import UNFINISHED_SUFFIXES, companion_of, is_unfinished
 from dbproc.core.model import Definition, Mission
+from dbproc.database.store import Store
 from dbproc.storage.digest import state_of
+
+NOTHING: Mapping[str, str] = {}
 
 
 class Kind(StrEnum):
@@ -65,13 +68,15 @@ def scan(
     now: float,
     pattern: str = "*",
     returned: frozenset[str] = frozenset(),
+    fetched: Mapping[str, str] = NOTHING,
     has_companion: Callable[[str], bool] = lambda name: False,
 ) -> Scan:
     """Look at the incoming directory, names in order; UserError when it cannot be read.
 
     Of the names that match the glob `pattern`, those are settled that were unchanged for `settle_seconds` before `now`,
-    or are `returned`: dbproc itself moved them away and back since they had settled. `has_companion` says whether a
-    file of this name owns the directory of its stem.
+    or are `returned`: dbproc itself moved them away and back since they had settled; or `fetched`: it put them there
+    whole, and by their names what the system said of them then is what it says now. `has_companion` says whether a file
+    of this name owns the directory of its stem.
     """
     try:
         with os.scandir(directory) as entries:
@@ -89,7 +94,12 @@ def scan(
             unsettled.append(entry.name)
             continue
         try:
-            arrival, changed = _arrival(entry, has_companion(entry.name), was_moved=entry.path in returned)
+            arrival, changed = _arrival(
+                entry,
+                has_companion(entry.name),
+                was_moved=entry.path in returned,
+                state_then=fetched.get(entry.name, ""),
+            )
         except FileNotFoundError:
             continue  # it, or something in it, went away in this moment
         except OSError as error:
@@ -102,7 +112,9 @@ def scan(
     return Scan(tuple(settled), len(unsettled), tuple(unsettled), tuple(unreadable))
 
 
-def scan_mission(definition: Definition, pattern: str = "*", returned: frozenset[str] = frozenset()) -> Scan:
+def scan_mission(
+    store: Store, definition: Definition, pattern: str = "*", returned: frozenset[str] = frozenset()
+) -> Scan:
     """What has settled in a mission's incoming directory now; ``DBPROC_SETTLE_SECONDS`` stands above the mission's."""
     mission = definition.mission
     return scan(
@@ -111,8 +123,17 @@ def scan_mission(definition: Definition, pattern: str = "*", returned: frozenset
         now=time.time(),
         pattern=pattern,
         returned=returned,
+        fetched=_fetched(store) if mission.sources else NOTHING,
         has_companion=companion_names(definition),
     )
+
+
+def _fetched(store: Store) -> dict[str, str]:
+    """What the system said of the files that were fetched into incoming, and were not taken yet."""
+    from dbproc.database import transfers
+
+    with store.begin() as connection:
+        return {each.filename: each.placed for each in transfers.arrived(connection) if each.placed}
 
 
 def companion_names(definition: Definition) -> Callable[[str], bool]:
@@ -158,12 +179,16 @@ def finished_name(name: str) -> str:
     return stem if suffix.lower() in UNFINISHED_SUFFIXES else name.rstrip("~")
 
 
-def _arrival(entry: os.DirEntry[str], has_companion: bool, *, was_moved: bool) -> tuple[Arrival, float]:
+def _arrival(
+    entry: os.DirEntry[str], has_companion: bool, *, was_moved: bool, state_then: str
+) -> tuple[Arrival, float]:
     """The entry and when it, or anything that belongs to it, last changed.
 
-    `was_moved`: then the time of the entry itself and its companion directory is that of the move.
+    `was_moved`: then the time of the entry itself and its companion directory is that of the move; so it is of a file
+    of which the system says what it said then, when it came there whole.
     """
     status = entry.stat(follow_symlinks=False)
+    was_moved = was_moved or state_of(status) == state_then
     is_directory = stat.S_ISDIR(status.st_mode)
     tree = entry.path if is_directory else companion_of(entry.path)
     inside = list(_change_times(tree)) if is_directory or has_companion else []

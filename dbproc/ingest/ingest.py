@@ -17,7 +17,7 @@ from dbproc.core.model import Definition, KnownFile, Move, NewFile, SameName
 from dbproc.core.slot_text import file_words
 from dbproc.core.states import Correction, Purpose
 from dbproc.core.text import storable, time_of
-from dbproc.database import corrections, directories, files, log, quarantine, queue, verdicts
+from dbproc.database import corrections, directories, files, log, quarantine, queue, transfers, verdicts
 from dbproc.database import moves as placements
 from dbproc.database.corrections import LOST, Corrected
 from dbproc.database.store import Store, Transaction
@@ -191,6 +191,7 @@ class Ingest:
             quarantine.insert_entries(connection, self._run_id, [entry for _, entry in entries])
             again = [decision for decision, _ in made if isinstance(decision, Duplicate)]
             marked = self._settle_words(connection, [*ids, *restored], again)
+            self._note_fetched(connection, made, ids)
             placements.withdraw(connection, announced)
         for decision, _ in made:
             self._say(decision)
@@ -199,6 +200,21 @@ class Ingest:
         for decision, entry in entries:
             text = f"{decision.message} (now {entry.stored_name} in {self._definition.mission.quarantine})"
             self._report.add(Event.QUARANTINED, decision.arrival.name, text, reason=decision.reason)
+
+    def _note_fetched(self, connection: Transaction, made: Sequence[_Step], ids: Sequence[int]) -> None:
+        """Record of files that were fetched which ones of the catalogue they are, by name and bytes."""
+        new = iter(ids)
+        files_of = {
+            decision.arrival.name: (decision, next(new) if isinstance(decision, Accepted) else decision.known.file_id)
+            for decision, _ in made
+            if isinstance(decision, Accepted | Duplicate | Restored)
+        }
+        became = {
+            each.transfer_id: files_of[each.filename][1]
+            for each in transfers.arrived(connection, list(files_of))
+            if _is_what_came(files_of[each.filename][0], each)
+        }
+        transfers.ingested(connection, became)
 
     def _settle_words(
         self, connection: Transaction, file_ids: Sequence[int], again: Sequence[Duplicate]
@@ -285,6 +301,14 @@ def accepted_words(definition: Definition, file: NewFile) -> str:
     """What a file is that enters the catalogue, and whether it takes the place of another."""
     words = file_words(definition.products[file.product_id], file.facts)
     return f"{words} {file.version}{'' if file.replaces is None else ', in the place of other bytes'}"
+
+
+def _is_what_came(decision: Accepted | Duplicate | Restored, fetched: transfers.Arrived) -> bool:
+    """Whether a file has the bytes that were fetched."""
+    digest = decision.measured.digest
+    if algorithm_of(digest) == algorithm_of(fetched.digest):
+        return digest == fetched.digest
+    return fetched.placed != "" and decision.arrival.state == fetched.placed
 
 
 def _corrected(former: KnownFile, made: Sequence[Move]) -> Corrected:

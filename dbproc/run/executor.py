@@ -23,6 +23,7 @@ from dbproc.run.campaigns import Campaigns
 from dbproc.run.dispatch import LONGEST_WAIT, Dispatch, Prepared, Setup
 from dbproc.run.lost import record_lost
 from dbproc.run.outputs import Failure, Result, moves_of
+from dbproc.run.parked import Parked
 from dbproc.run.register import Register
 from dbproc.run.rescue import Found, keep_aside
 from dbproc.run.scheduler import Settled
@@ -113,6 +114,7 @@ class Executor:
         self._looked = 0.0
         self._ready = _Ready()
         self._spare = _Ready()
+        self._parked = Parked(setup.store, setup.definition.mission, run_id, setup.report, _subject_of)
         self._refused: list[Decision] = []
         self._open: set[int] = set()  # attempts whose ends are not recorded
         self._ended = 0
@@ -133,11 +135,16 @@ class Executor:
 
     def _work(self) -> None:
         """Build what is stale."""
-        while self._ready.heap or self._spare.heap or self._dispatch.running:
-            tasks = self._next_tasks()
+        while self._ready.heap or self._spare.heap or self._dispatch.running or self._parked.count:
+            tasks = [*self._returned(), *self._next_tasks()]
             self._step(tasks, self._dispatch.finished(0.0 if tasks else LONGEST_WAIT))
             self._look_in_time()
         self._step([], [])
+
+    def _returned(self) -> list[Task]:
+        """The tasks whose inputs have come from stores."""
+        is_idle = not (self._ready.heap or self._spare.heap or self._dispatch.running)
+        return self._parked.step(LONGEST_WAIT if is_idle else 0.0)
 
     def _look_in_time(self) -> None:
         """While campaigns are at work, look for other work every few seconds."""
@@ -176,8 +183,9 @@ class Executor:
         self._looked = time.monotonic()
         self._spare.remove(campaigns.withdraw())
         self._ingest()
-        has_new = campaigns.enqueue_new([*self._ready.slots, *self._spare.slots])
+        has_new = campaigns.enqueue_new([*self._ready.slots, *self._spare.slots, *self._parked.slots])
         if has_new:
+            self._parked.release()
             self._ready.heap.clear()
             self._spare.heap.clear()
         self._decide()
@@ -232,7 +240,7 @@ class Executor:
 
     def _step(self, tasks: Sequence[Task], results: Sequence[Result]) -> None:
         """Start tasks and record results: two transactions, however many there are of either."""
-        prepared = self._dispatch.prepare(self._without_lost(tasks))
+        prepared = self._dispatch.prepare(self._without_lost(self._parked.admit(tasks)))
         refused, self._refused = self._refused, []
         with self._store.begin() as connection:
             moves.announce(connection, moves_of(results))
@@ -249,9 +257,14 @@ class Executor:
         if results or not settled.is_empty:
             self._record(results, settled)
 
+    @property
+    def _left(self) -> int:
+        """How many tasks have not ended, but for those that are on their way."""
+        return len(self._ready.heap) + len(self._spare.heap) + self._dispatch.running + self._parked.count
+
     def _note_progress(self, connection: Transaction, moving: int) -> None:
         """Note how far the run is, in a transaction that there is anyway; `moving`: jobs that are on their way."""
-        left = len(self._ready.heap) + len(self._spare.heap) + self._dispatch.running + moving
+        left = self._left + moving
         now = (self._ended, self._ended + left)
         if now != self._noted:
             done, known = (new - old for new, old in zip(now, self._noted, strict=True))
@@ -295,8 +308,7 @@ class Executor:
                 self._report.add(Event.NOTE, "leftover", text)
         self._ended += len(recorded)
         if self._progress is not None:
-            left = len(self._ready.heap) + len(self._spare.heap) + self._dispatch.running
-            self._progress(self._ended, self._ended + left)
+            self._progress(self._ended, self._ended + self._left)
         if made:
             with self._store.begin() as connection:
                 queued = queue.load(connection, made)
@@ -305,7 +317,7 @@ class Executor:
 
     def _say(self, result: Result) -> None:
         task = result.task
-        subject = f"{task.process.name} {task_shown(task)}"
+        subject = _subject_of(task)
         facts = {
             "process": task.process.name,
             **task_shown(task).facts(),
@@ -328,7 +340,9 @@ class Executor:
 
     def _stop(self) -> None:
         """End all running jobs. Files of unsettled slots stay queued: the next run decides them again."""
+        self._parked.ask_to_stop()
         ended = self._dispatch.stop()
+        self._parked.stop()
         if not self._open:
             return
         self._ready.heap.clear()
@@ -345,6 +359,10 @@ class Executor:
             text = "the run was ended before what it made was looked at"
             interrupted = partial(replace, ending=Ending.INTERRUPTED, message=text)
             return self._dispatch.verify([(task, interrupted(outcome)) for task, outcome in ended])
+
+
+def _subject_of(task: Task) -> str:
+    return f"{task.process.name} {task_shown(task)}"
 
 
 def _beside_words(names: Sequence[str]) -> str:

@@ -55,6 +55,12 @@ def faults_of(store: Store, mission: Mission, file_ids: Sequence[int]) -> list[s
     return [trouble.in_short for trouble in troubles.values()]
 
 
+def spoilt(store: Store, mission: Mission, file_ids: Sequence[int]) -> list[int]:
+    """Those of some files that are gone from their places, or have other bytes there."""
+    troubles = _troubles(store, mission, file_ids, _parts(store, file_ids))
+    return [number for number, trouble in troubles.items() if trouble.unreadable is None]
+
+
 def _parts(store: Store, file_ids: Sequence[int]) -> dict[int, list[Part]]:
     """By file: it, and its members."""
     parts: dict[int, list[Part]] = defaultdict(list)

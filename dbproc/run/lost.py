@@ -6,7 +6,7 @@ Where all of a directory is gone at once nothing is recorded: its disk may not b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbproc.core.candidates import Queued
@@ -14,9 +14,10 @@ from dbproc.core.events import Event, Report
 from dbproc.core.model import Definition, File, Mission, Task
 from dbproc.core.reasons import some_names
 from dbproc.core.states import Standing
-from dbproc.database import directories, files, lineage, log, moves, queue
+from dbproc.database import directories, files, lineage, log, moves, queue, replication
 from dbproc.database.store import Store, Transaction
 from dbproc.run.places import Place
+from dbproc.run.spoilt import kept
 from dbproc.storage.absence import away_words, is_away, names_in
 from dbproc.storage.layout import file_path
 
@@ -27,10 +28,11 @@ _GONE = "gone from disk"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen in directories: the files that are gone, the directories that lack all of theirs with how many
-    these are, and those that are whole, or will be when that is recorded."""
+    """What was seen in directories: the files that are gone, those of them that a store keeps, the directories that
+    lack all of theirs with how many these are, and those that are whole, or will be when that is recorded."""
 
     lost: tuple[File, ...] = ()
+    kept: tuple[File, ...] = ()
     left_alone: Mapping[str, int] = field(default_factory=dict)
     seen: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,7 +59,17 @@ def look(store: Store, mission: Mission, places: Sequence[Place]) -> Look:
             suspects += (number for name, number in wanted.items() if name not in there)
             if place.is_settled:
                 seen[path] = place.state
-    return Look(tuple(_still(store, mission, sorted(suspects))), left_alone, seen)
+    gone = _still(store, mission, sorted(suspects))
+    with store.begin() as connection:
+        elsewhere = kept(connection, mission, [file.file_id for file in gone])
+    lost, in_stores = _divided(gone, lambda file: file.file_id in elsewhere)
+    return Look(lost, in_stores, left_alone, seen)
+
+
+def _divided(files: Iterable[File], is_meant: Callable[[File], bool]) -> tuple[tuple[File, ...], tuple[File, ...]]:
+    """Files that are not meant, and those that are."""
+    every = [(is_meant(file), file) for file in files]
+    return tuple(file for meant, file in every if not meant), tuple(file for meant, file in every if meant)
 
 
 def _still(store: Store, mission: Mission, suspects: Sequence[int]) -> list[File]:
@@ -83,9 +95,14 @@ def notice(store: Store, definition: Definition, places: Sequence[Place], report
     forget = [place.path for place in places if not place.state]
     with store.begin() as connection:
         _record(connection, definition, seen.lost)
+        replication.set_offloaded(connection, sorted(file.file_id for file in seen.kept))
         directories.remember(connection, seen.seen, forget)
     if seen.trouble is not None:
         report.add(Event.PROBLEM, "data", seen.trouble)
+    if seen.kept:
+        names = some_names([file.filename for file in seen.kept])
+        text = f"{names}; for each a store has a verified copy, and it counts as offloaded"
+        report.add(Event.NOTE, f"{len(seen.kept):,} {_GONE}", text)
     _tell(store, definition, seen.lost, report)
 
 
@@ -125,6 +142,8 @@ def record_lost(store: Store, definition: Definition, tasks: Sequence[Task]) -> 
     if not gone:
         return [], []
     with store.begin() as connection:
+        for number in kept(connection, definition.mission, sorted(gone)):
+            del gone[number]  # it counts as offloaded, and comes back
         again = made_again(connection, definition, gone.values())
         lost = [gone[number] for number in sorted(again) if _is_alone(connection, definition, gone[number])]
         return lost, queue.load(connection, _record(connection, definition, lost))

@@ -60,9 +60,25 @@ def recover(store: Store, mission: Mission, workspace: Workspace, run_id: int, r
     _remove_stray_logs(store, workspace)
     for path in write_missing(store, mission):
         report.add(Event.NOTE, "recovery", f"{path} is written")
+    _drop_offloaded(store, mission)
     for text in workspace.sweep():  # last: what is left of it tells the next run that there is something to recover
         report.add(Event.NOTE, "leftover", text)
     return returned
+
+
+def _drop_offloaded(store: Store, mission: Mission) -> None:
+    """Remove the bytes of files that are offloaded by their rows, and whose process died before it removed them."""
+    place = os.path.join(mission.root, layout.PRIVATE, layout.OFFLOADED)
+    for entry in os.scandir(place) if os.path.isdir(place) else ():
+        number = entry.name.rpartition("-")[2]
+        with store.begin() as connection:
+            known = files.known_by_number(connection, [int(number)] if number.isdigit() else [])
+        for file in known:
+            path = layout.kept_path(mission, file.file_id, file.digest, file.filename, layout.OFFLOADED)
+            if file.is_offloaded and os.path.dirname(path) == entry.path:
+                moves.remove(path, file.members, has_companion=bool(file.members))
+                with suppress(OSError):
+                    os.rmdir(entry.path)
 
 
 def recover_at_once(store: Store, mission: Mission, workspace: Workspace, run_id: int, report: Report) -> None:

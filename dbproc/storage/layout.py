@@ -23,6 +23,9 @@ WITHDRAWN = "withdrawn"
 TRASH = "trash"
 """The directory in it with what was reaped."""
 
+OFFLOADED = "offloaded"
+"""The directory in it through which the bytes of offloaded files leave."""
+
 _LONGEST_PATH = 2000
 """Bytes; PostgreSQL keeps no more than 2704 in an index."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState, StageState
 from dbproc.core.transfers import Task, Transfer, TransferState
-from dbproc.database import files, replicas, staging, transfers
+from dbproc.database import replicas, replication, staging, transfers
 from dbproc.database.store import Transaction
 from dbproc.storage.transfer import Moved
 from dbproc.transfers.places import STORE
@@ -33,7 +33,7 @@ def completed(
     if transfer.order.target.place.startswith(STORE):
         _enter_copy(connection, transfer, moved)
     elif transfer.order.target.place == ROOT and transfer.order.file_id is not None:
-        files.came_back(connection, transfer.order.file_id, moved.size, moved.digest)
+        replication.came_back(connection, transfer, moved.size, moved.digest, moved.placed)
     elif transfer.order.task is Task.STAGE:
         staging.settle(connection, transfer, StageState.PLACED, "", moved.size, moved.digest, moved.placed)
     return True
@@ -51,6 +51,7 @@ def _enter_copy(connection: Transaction, transfer: Transfer, moved: Moved) -> No
             moved.digest,
             ReplicaState.UNVERIFIED if moved.why else ReplicaState.VERIFIED,
             transfer_id=transfer.transfer_id,
+            member=transfer.order.member,
             reason=moved.why,
             now=dt.datetime.now(dt.UTC),
         )
@@ -63,3 +64,23 @@ def failed(connection: Transaction, transfer: Transfer, reason: str) -> bool:
     if transfer.order.task is Task.STAGE:
         staging.settle(connection, transfer, StageState.FAILED, reason)
     return True
+
+
+def cancelled(connection: Transaction, numbers: Collection[int], reason: str) -> set[int]:
+    """Enter that transfers were given up by a person; those that were not at an end."""
+    done = transfers.cancel(connection, numbers, reason)
+    _settle_staged(connection, done, StageState.FAILED, reason)
+    return done
+
+
+def retried(connection: Transaction, numbers: Collection[int]) -> set[int]:
+    """Have transfers be tried at once that failed, were cancelled, or wait; those that could be."""
+    done = transfers.retry(connection, numbers)
+    _settle_staged(connection, done, StageState.WAITING, "")
+    return done
+
+
+def _settle_staged(connection: Transaction, numbers: Collection[int], state: StageState, reason: str) -> None:
+    for each in transfers.numbered(connection, numbers):
+        if each.order.task is Task.STAGE:
+            staging.settle(connection, each, state, reason, each.order.size)

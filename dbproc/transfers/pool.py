@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 
@@ -104,6 +105,19 @@ class Pool:
         for pair, threads in self._threads.items():
             for _ in threads:
                 self._todo[pair].put(None)
+
+    def discard(self, given_up: Sequence[Transfer]) -> list[int]:
+        """Remove, in this thread, what cancelled transfers wrote; the numbers of those of which nothing is left."""
+        opened: dict[str, Place] = {}
+        gone: list[int] = []
+        for each in given_up:
+            with suppress(TransferError):
+                order = self._order(each, opened)
+                order.target.upload(order.target_path, order.name, order.offset, order.token, order.size).discard()
+                gone.append(each.transfer_id)
+        for place in opened.values():
+            place.close()
+        return gone
 
     @property
     def is_alive(self) -> bool:

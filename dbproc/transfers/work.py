@@ -116,6 +116,7 @@ class _Work:
 
     def run(self, observe: Observer | None) -> Worked:
         """Until nothing is left that can be done now."""
+        self._discard_given_up()
         try:
             while not self._is_over() and (self._start() or self._jobs):
                 self._listen()
@@ -125,6 +126,15 @@ class _Work:
         finally:
             self._stop()
         return self._worked
+
+    def _discard_given_up(self) -> None:
+        """Remove what transfers left that were cancelled while nobody moved them; what is away is left for later."""
+        with self._store.begin() as connection:
+            left = transfers.given_up(connection, self._rule)
+        gone = self._pool.discard(left) if left else []
+        if gone:
+            with self._store.begin() as connection:
+                transfers.forget_partial(connection, gone)
 
     def _is_over(self) -> bool:
         return self._until is not None and time.monotonic() >= self._until

@@ -92,6 +92,8 @@ def _add_transfers() -> None:
     op.create_index("ix_transfer_rule", "transfer", ["rule", "state"])
     where = sa.text(OPEN_STATES)
     op.create_index("ix_transfer_open", "transfer", ["transfer_id"], sqlite_where=where, postgresql_where=where)
+    where = sa.text("file_id IS NULL AND task = 'fetch'")
+    op.create_index("ix_transfer_arrived", "transfer", ["filename"], sqlite_where=where, postgresql_where=where)
 
 
 def _add_replicas() -> None:

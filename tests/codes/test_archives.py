@@ -14,8 +14,8 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from dbproc.codes.conversion import archives
-from dbproc.codes.conversion.archives import unpack
+from dbproc.codes.archives import guard, zip_file
+from dbproc.codes.archives.unpacking import unpack
 from dbproc.codes.idx.refusal import Refusal
 
 FILES = {"a.tif": bytes(range(256)) * 8, "b/c.tif": b"second " * 99, "b/d.tif": b"third" * 50}
@@ -121,16 +121,25 @@ def test_a_file_that_is_there_twice_is_refused(tmp_path: Path, place: Path) -> N
     assert "twice" in refused(zipped(tmp_path / "x.zip", {"a.tif": b"x", "./a.tif": b"y"}), place)
 
 
-@pytest.mark.parametrize("names", [("a", "a/b.tif"), ("x" * 300 + ".tif",)])
-def test_names_that_cannot_be_files_are_the_archives_fault(tmp_path: Path, place: Path, names: tuple[str, ...]) -> None:
-    assert "cannot be unpacked" in refused(zipped(tmp_path / "x.zip", dict.fromkeys(names, b"x")), place)
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("a", "a/b.tif"), "it holds 'a' as a file and as a directory"),
+        (("a/b.tif", "a"), "it holds 'a' as a file and as a directory"),
+        (("x" * 300 + ".tif",), "cannot be unpacked"),
+    ],
+)
+def test_names_that_cannot_be_files_are_the_archives_fault(
+    tmp_path: Path, place: Path, names: tuple[str, ...], told: str
+) -> None:
+    assert told in refused(zipped(tmp_path / "x.zip", dict.fromkeys(names, b"x")), place)
 
 
 def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(archives._Budget, "copy", full)
+    monkeypatch.setattr(guard.Guard, "chunks", full)
     told = refused(zipped(tmp_path / "x.zip"), place)
     assert "No space left" in told
     assert "Make room" in told
@@ -144,13 +153,13 @@ def bomb(path: Path) -> Path:
 def test_what_unpacks_to_too_many_times_its_size_is_refused(
     tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Path]
 ) -> None:
-    monkeypatch.setattr(archives, "ALWAYS", 1 << 20)
+    monkeypatch.setattr(guard, "ALWAYS", 1 << 20)
     assert "bomb" in refused(make(tmp_path / "x.zip"), place)
     assert sum(path.stat().st_size for path in place.rglob("*")) <= 2 << 20
 
 
 def test_too_many_files_are_refused(tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MOST_FILES", 2)
+    monkeypatch.setattr(guard, "MOST_FILES", 2)
     assert "more than 2 files" in refused(zipped(tmp_path / "x.zip"), place)
 
 
@@ -186,7 +195,7 @@ def test_a_zip_of_more_files_than_its_end_can_tell_is_unpacked(tmp_path: Path, p
         for name in names:
             archive.writestr(name, b"")
     with zipfile.ZipFile(tmp_path / "x.zip") as packed:
-        archives._require_all(tmp_path / "x.zip", packed)
+        zip_file.require_all(tmp_path / "x.zip", packed)
 
 
 def test_a_directory_that_holds_bytes_is_refused(tmp_path: Path, place: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbproc.codes.conversion.archives import is_archive, unpack
+from dbproc.codes.archives.compression import is_archive
+from dbproc.codes.archives.unpacking import unpack
 from dbproc.codes.idx.files import require_files
 from dbproc.codes.idx.refusal import Refusal
 

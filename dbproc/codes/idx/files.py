@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,3 +52,19 @@ def require_files(paths: Iterable[Path]) -> None:
             raise Refusal(path, "it is not a plain file", "Name a file")
         if path.stat().st_size == 0:
             raise Refusal(path, "the file is empty", "Get it again from where it came")
+
+
+@contextmanager
+def placed(output: Path) -> Iterator[Path]:
+    """A path beside ``output`` to write to, put there in the end: never half of it, never over another file."""
+    target = output.absolute()
+    if os.path.lexists(target):
+        raise Refusal(output, "it exists already, and nothing is overwritten", "Remove it or choose another name")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as directory:
+            yield Path(directory) / target.name
+            with (Path(directory) / target.name).open("rb") as stream:
+                os.fsync(stream.fileno())
+            os.link(Path(directory) / target.name, target)
+    except OSError as error:
+        raise Refusal(target, f"it cannot be written: {error.strerror}", "Mend that or name another place") from error

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dbproc.codes.idx import slabs
 from dbproc.codes.idx.description import Axis, Field
+from dbproc.codes.idx.files import placed
 from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box
@@ -85,20 +83,6 @@ def extract(path: str | Path, output: Path, cuts: Sequence[Cut], name: str | Non
         write(dataset, field, wanted, chosen, part)
     kept = [size for i, size in enumerate(slabs.shape_of(wanted)) if i not in chosen]
     return f"{output.name}: {field.name} {field.openvisus_dtype}, shape {'x'.join(map(str, kept)) or '1'}"
-
-
-@contextmanager
-def placed(output: Path) -> Iterator[Path]:
-    """A path beside ``output`` to write to, put there in the end: never half of it, never over another file."""
-    target = output.absolute()
-    if os.path.lexists(target):
-        raise Refusal(output, "it exists already, and nothing is overwritten", "Remove it or choose another name")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as directory:
-            yield Path(directory) / target.name
-            os.link(Path(directory) / target.name, target)
-    except OSError as error:
-        raise Refusal(target, f"it cannot be written: {error.strerror}", "Mend that or name another place") from error
 
 
 def _write_npy(dataset: IdxDataset, field: Field, wanted: Box, chosen: dict[int, int], output: Path) -> None:
