@@ -232,7 +232,7 @@ def note(connection: Connection, notes: Iterable[Mapping[str, Any]]) -> None:
     names = [name for name in rows[0] if name != "number"]
     statement = (
         update(_T)
-        .where(_T.c.transfer_id == bindparam("number"), _T.c.state.in_(OPEN))
+        .where(_T.c.transfer_id == bindparam("number"), or_(*(_T.c.state == each for each in OPEN)))
         .values({_T.c[name]: bindparam(f"new_{name}") for name in names})
     )
     values = [{"number": row["number"]} | {f"new_{name}": row[name] for name in names} for row in rows]
