@@ -18,7 +18,7 @@ from dbproc.core.model import Definition
 from dbproc.core.places import ROOT, ReplicateSpec, StoreSpec, Trust
 from dbproc.core.states import ReplicaState
 from dbproc.core.text import size_words
-from dbproc.core.transfers import Order, Spot, Task
+from dbproc.core.transfers import Order, Spot, Task, TransferState
 from dbproc.database import files, replicas, replication, transfers
 from dbproc.database.files import Part
 from dbproc.database.replicas import Replica
@@ -88,7 +88,9 @@ class Copying:
         """Ask for copies; whether any is to be moved now."""
         with self._store.begin() as connection:
             ask_for_copies(connection, self._definition)
-            return REPLICATE in transfers.rules_due(connection, _now())
+            left = transfers.counts_of(connection, REPLICATE)
+            is_left = any(left.get(state) for state in (TransferState.MOVING, TransferState.CHECKING))  # by a dead one
+            return is_left or REPLICATE in transfers.rules_due(connection, _now())
 
 
 def _now() -> dt.datetime:
