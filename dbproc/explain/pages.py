@@ -130,6 +130,7 @@ def report_page(answer: MissionReport) -> str:
         section("Late and waiting", *_pending(answer.status)),
         section("Corrections", *_corrections(answer)),
         section("Quarantine", *_quarantine(answer.status)),
+        *((section("Staged", _staged(answer.status)),) if answer.status.staged else ()),
         section("Runs", _runs(answer)),
     )
 
@@ -261,6 +262,18 @@ def _quarantine(status: Status) -> Iterator[Markup]:
     more = status.quarantine - len(status.quarantined)
     if more > 0:
         yield note(f"and {more:,} more")
+
+
+def _staged(status: Status) -> Markup:
+    rows = (
+        (
+            *(each.area, each.owner, each.requests, _size(each.placed), _size(each.waiting), _size(each.quota)),
+            *(each.waiting_files, each.failed_files),
+        )
+        for each in status.staged
+    )
+    head = ("area", "user", "requests", "placed", "waiting", "quota", "files that wait", "files that failed")
+    return table(head, rows)
 
 
 def _runs(answer: MissionReport) -> Markup:

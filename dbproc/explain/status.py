@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dbproc.changes.edits import EditInWords, edits_in_words
+from dbproc.changes.staging.usage import AreaUsage, usage_in
 from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
@@ -161,6 +162,7 @@ class Status:
     incoming: IncomingNow  #: what is in the incoming directory
     sources: tuple[SourceNow, ...]  #: where files are fetched from
     few_copies: tuple[Shortage, ...]  #: files with fewer verified copies in stores than the mission wants
+    staged: tuple[AreaUsage, ...]  #: what users have in their areas
 
 
 def open_failures(
@@ -278,6 +280,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             incoming=incoming,
             sources=sources,
             few_copies=few,
+            staged=tuple(usage_in(connection, definition.mission)),
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dbproc.core.places import AREAS, STORES, AreaSpec, Link, StoreSpec
+from dbproc.core.places import Link
 from tests.kit.mission import MEMORY, Mission, name_of, product
 
 AREA = "scratch"
@@ -26,7 +26,7 @@ def area(tmp_path: Path) -> Path:
     return directory
 
 
-def staging(mission: Mission, area: Path, *stores: StoreSpec, **keys: Any) -> Mission:
+def staging(mission: Mission, area: Path, *stores: str, **keys: float) -> Mission:
     """A mission with two files and an area."""
     mission.create(product("raw", 0))
     mission.deliver(ONE, TWO)
@@ -34,11 +34,14 @@ def staging(mission: Mission, area: Path, *stores: StoreSpec, **keys: Any) -> Mi
     return places(mission, area, *stores, **keys)
 
 
-def places(mission: Mission, area: Path, *stores: StoreSpec, **keys: Any) -> Mission:
-    spec = AreaSpec(name=AREA, directory=str(area), **{"reserve": 0.0, **keys})
-    values = (AREAS.to_column((spec,)), STORES.to_column(stores))
-    mission.execute("UPDATE mission SET areas = '{}', stores = '{}'".format(*values))
-    return mission
+def places(mission: Mission, area: Path, *stores: str, **keys: float) -> Mission:
+    given = {"reserve": 0.0, **keys}
+    lines = [f"[area.{AREA}]", f'directory = "{area}"', *(f"{name} = {value}" for name, value in given.items())]
+    return mission.define(product("raw", 0), "\n".join(lines), *stores)
+
+
+def store(name: str, directory: Path) -> str:
+    return f'[store.{name}]\nurl = "file://{directory}"\nreserve = 0.0'
 
 
 def stage(mission: Mission, *arguments: str, to: str = "scratch/ada/in", status: int = 0) -> dict[str, Any]:
@@ -287,7 +290,7 @@ def test_files_of_stores_are_placed_as_they_are_there(sqlite_mission: Mission, a
     (tmp_path / "far" / "a").mkdir(parents=True)
     (tmp_path / "far" / "a" / "b.dat").write_text("bytes")
     (tmp_path / "far" / "out").symlink_to("/etc")
-    mission = staging(sqlite_mission, area, StoreSpec(name="far", url=f"file://{tmp_path}/far"))
+    mission = staging(sqlite_mission, area, store("far", tmp_path / "far"))
     done = stage(mission, "far:a/b.dat", "--link", "hardlink")
     assert (area / "ada" / "in" / "b.dat").samefile(tmp_path / "far" / "a" / "b.dat")
     assert stage(mission, "far:a/b.dat", "--link", "hardlink")["stage_id"] == done["stage_id"]
@@ -305,7 +308,7 @@ def test_files_of_stores_are_placed_as_they_are_there(sqlite_mission: Mission, a
 def test_two_files_that_would_have_one_path_are_refused(sqlite_mission: Mission, area: Path, tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / ONE).write_text("other")
-    mission = staging(sqlite_mission, area, StoreSpec(name="far", url=f"file://{tmp_path}/far"))
+    mission = staging(sqlite_mission, area, store("far", tmp_path / "far"))
     assert "2 of the files would be" in mission.dbproc("stage", ONE, f"far:{ONE}", "--to", "scratch/ada", status=2).err
 
 

@@ -324,11 +324,11 @@ def _end(store: Store, mission: Mission, row: StageRow) -> None:
             _announce_published(store, area, row, [item for item in items if item.state is StageState.WAITING])
             _remove_all(store, mission, area, row)
             left = _remove_directories(area, made)
+        with suppress(OSError):
+            os.unlink(line.path_of(mission, rule))  # before its end is recorded, after which nobody looks at it
         with store.begin() as connection:
             staging.bequeath(connection, row, left)
             staging.end(connection, row.stage_id, dt.datetime.now(dt.UTC))
-        with suppress(OSError):
-            os.unlink(line.path_of(mission, rule))
 
 
 def _remove_all(store: Store, mission: Mission, area: Area, row: StageRow) -> None:
