@@ -159,6 +159,10 @@ def _print_status(facts: Status) -> None:
         click.echo(cell(f"  {lost.file}: {lost.words}"))
     if facts.lost > len(facts.lost_files):
         click.echo(f"  and {facts.lost - len(facts.lost_files):,} more; to see them: dbproc files --missing")
+    if facts.few_copies:
+        click.echo(bad("\nfewer verified copies in stores than are wanted:"))
+    for few in facts.few_copies:
+        echo_folded(f"  {cell(str(few))}")
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
@@ -174,7 +178,7 @@ def _source_words(source: SourceNow) -> str:
         return "not in use"
     looked = "not looked at yet" if source.looked is None else f"looked at {cell(source.looked)}"
     following = "" if source.next_look is None else f", again after {cell(source.next_look)}"
-    counts = (f"{source.waiting} wait" if source.waiting else "", f"{source.failed} failed" if source.failed else "")
+    counts = (f"{source.waiting} waiting" if source.waiting else "", f"{source.failed} failed" if source.failed else "")
     shown = "".join(f", {each}" for each in counts if each)
     return f"{looked}{following}{shown}{'; ' + bad(cell(source.problem)) if source.problem else ''}"
 

@@ -137,8 +137,9 @@ def due(
 
 
 def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
-    """The rules of which transfers wait whose time has come, by their names."""
-    statement = select(_T.c.rule).where(_is_due(now)).distinct().order_by(_T.c.rule)
+    """The rules of which transfers wait whose time has come, or are at work: one that ended may have left them."""
+    is_at_work = _T.c.state.in_((TransferState.MOVING, TransferState.CHECKING))
+    statement = select(_T.c.rule).where(or_(_is_due(now), is_at_work)).distinct().order_by(_T.c.rule)
     return list(connection.scalars(statement))
 
 

@@ -154,7 +154,20 @@ def _summary(answer: MissionReport) -> Iterator[Markup]:
 
 def _products(answer: MissionReport) -> Markup:
     held = {each.product: each for each in answer.holdings}
-    head = ("product", "level", "format", "made by", "expected", "files", "size", "first", "last", "withdrawn", "gone")
+    head = (
+        "product",
+        "level",
+        "format",
+        "made by",
+        "expected",
+        "files",
+        "size",
+        "offloaded",
+        "first",
+        "last",
+        "withdrawn",
+        "gone",
+    )
     defined = {each.product for each in answer.products}
     rows = [
         (each.product, f"{each.level:g}", each.format, each.made_by, each.expected, *_held(held[each.product]))
@@ -169,7 +182,7 @@ def _products(answer: MissionReport) -> Markup:
 
 
 def _held(row: Holding) -> Sequence[object]:
-    return row.files, size_words(row.size), row.first, row.last, row.withdrawn, row.gone
+    return row.files, size_words(row.size), row.offloaded, row.first, row.last, row.withdrawn, row.gone
 
 
 def _processes(answer: MissionReport) -> Markup:

@@ -21,8 +21,8 @@ def left_copies(old: MissionSpec, new: MissionSpec, held: Recorded) -> Iterator[
     for kind, name in _gone(old, new):
         copies = held.copies.get(name, 0) if kind == "store" else 0
         if copies:
-            what = "one copy that is recorded in it counts" if copies == 1 else f"{copies} copies recorded in it count"
-            yield f"{what} no more, as long as there is no store {name}"
+            what = "1 copy" if copies == 1 else f"{copies} copies"
+            yield f"{what} recorded in {kind} {name} {'counts' if copies == 1 else 'count'} no more while it is away"
 
 
 def _hindrances(kind: str, name: str, old: MissionSpec, new: MissionSpec, held: Recorded) -> Iterator[str]:
@@ -33,11 +33,12 @@ def _hindrances(kind: str, name: str, old: MissionSpec, new: MissionSpec, held: 
     alone = _only_in(name, old, new, held) if kind == "store" else 0
     if alone:
         are = "the bytes of a file are" if alone == 1 else f"the bytes of {alone} files are"
-        yield f"{are} nowhere but there; have a run copy them to another store first, with [[replicate]]"
+        remedy = "dbproc recall --offloaded brings them back, and [[replicate]] has runs copy them to another store"
+        yield f"{are} nowhere but there; {remedy}"
     placed = held.placed.get(name, 0) if kind == "area" else 0
     if placed:
         lie = "a file that was placed lies" if placed == 1 else f"{placed} files that were placed lie"
-        yield f"{lie} in it; take them out first, dbproc stage list shows the requests"
+        yield f"{lie} in it; end what was staged there first, with dbproc stages end (dbproc stages list)"
 
 
 def _only_in(name: str, old: MissionSpec, new: MissionSpec, held: Recorded) -> int:

@@ -172,9 +172,7 @@ def _moved(order: Order, upload: Upload, watcher: Watcher) -> Moved:
 def _begun(order: Order, upload: Upload, watcher: Watcher) -> tuple[Reader, Upload]:
     """The origin's file opened where the upload goes on, or both from the beginning."""
     offset = upload.offset
-    reader = (
-        order.origin.read(order.origin_path, offset, order.known) if offset else order.origin.read(order.origin_path)
-    )
+    reader = _opened(order, 0 if upload.prefix() is None else offset)
     try:
         note = ""
         if offset and reader.offset != offset and not _is_known(reader.entry, order.known):

@@ -55,6 +55,8 @@ IGNORED = {
     },
     "stage": {"asked_time", "expires_time", "removed_time"},
     "stagefile": {"placed"},
+    "remotelook": {"look_time", "next_time"},
+    "remotefile": {"modified_time"},
 }
 _MEMORY = ("logging", "directory")
 """Tables of when something was done or seen."""
@@ -90,6 +92,9 @@ def picture(mission: Mission) -> Picture:
 
 def _rows(connection: Connection) -> Iterator[str]:
     content = {table.name: _content(connection, table) for table in schema.METADATA.sorted_tables}
+    for row in content["transfer"].values():
+        if row["task"] == "fetch" and row["file_id"] is not None:
+            content["file"][row["file_id"]]["file_create_date"] = "when it was fetched"
     attempts = {key for key, row in content["attempt"].items() if row["status"] != "interrupted"}
     names: dict[str, dict[int, str]] = {}
     for table in schema.METADATA.sorted_tables:

@@ -583,4 +583,4 @@ def test_what_is_recorded_of_places_is_known_when_a_mission_file_lacks_them(stor
     assert tables(store) == before
     text = (MISSION + PLACES).replace('[store.a]\nurl = "file:///stores/a"\n', "")
     (change,) = apply(store, folder, text)
-    assert change.details[-1].startswith("3 copies recorded in it count no more")
+    assert change.details[-1].startswith("3 copies recorded in store a count no more")

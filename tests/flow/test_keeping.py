@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.mission import Mission, chain, name_of, product
-from tests.kit.stores import keep, lying, rule, store
+from tests.kit.stores import lying, rule, store
 
 RAW, CLEAN, SMOOTH = name_of("raw", 1), name_of("clean", 1), name_of("smooth", 1)
 OFFLOADED = "SELECT filename FROM file WHERE offloaded_time IS NOT NULL ORDER BY filename"
@@ -16,9 +16,8 @@ OFFLOADED = "SELECT filename FROM file WHERE offloaded_time IS NOT NULL ORDER BY
 @pytest.fixture
 def kept(mission: Mission, tmp_path: Path) -> Mission:
     """One day has run, and two stores keep its raw file."""
-    mission.create(*chain(), retry_seconds=0)
-    near, far = (store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far")))
-    keep(mission, [near, far], [rule("raw", to=["near", "far"])])
+    stores = (store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far"), 1))
+    mission.create(*chain(), *stores, rule("raw", to=["near", "far"]), retry_seconds=0)
     mission.deliver(RAW)
     mission.run()
     return mission
@@ -54,7 +53,7 @@ def test_an_offloaded_file_stays_an_input_and_comes_back_when_a_job_needs_it(kep
     assert "up to date" in kept.dbproc("why", CLEAN).out
     assert "offloaded" in kept.dbproc("why", RAW).out
     kept.dbproc("check", "--deep")
-    assert "offloaded" in kept.dbproc("files", "raw").out
+    assert "offloaded in far, near" in kept.dbproc("files", "raw").out
     force(kept)
     plan = kept.dbproc("plan").out
     assert "recalls 1 file, 12 B, from near" in plan
@@ -88,16 +87,16 @@ def test_a_file_is_offloaded_only_while_its_copies_are_good_now(kept: Mission) -
 def test_what_is_the_file_itself_or_one_copy_under_two_names_does_not_count(
     sqlite_mission: Mission, tmp_path: Path
 ) -> None:
-    sqlite_mission.create(*chain())
-    (tmp_path / "one").mkdir()
-    (tmp_path / "other").symlink_to(tmp_path / "one")
     doubtful = store("doubtful", tmp_path / "doubtful", trust="untrusted")
-    stores = [store(name, tmp_path / name) for name in ("one", "other")]
-    keep(sqlite_mission, [*stores, doubtful, store("root", sqlite_mission.root)], [rule("raw", to=["one", "doubtful"])])
+    stores = [store(name, tmp_path / name) for name in ("one", "other", "here")]
+    sqlite_mission.create(*chain(), *stores, doubtful, rule("raw", to=["one", "doubtful"]))
+    for name, place in (("other", tmp_path / "one"), ("here", sqlite_mission.root)):
+        (tmp_path / name).rmdir()  # and by now it is the same as another place
+        (tmp_path / name).symlink_to(place)
     sqlite_mission.deliver(RAW)
     sqlite_mission.run()
     path = f"data/raw/{RAW}"
-    for name in ("other", "root"):
+    for name in ("other", "here"):
         sqlite_mission.execute(
             "INSERT INTO replica (file_id, store, path, state, reason, found_time, member, shasum) "
             f"SELECT file_id, '{name}', '{path}', 'verified', '', '2024-01-01 00:00:00.000000', '', shasum "
@@ -112,8 +111,7 @@ def test_what_is_the_file_itself_or_one_copy_under_two_names_does_not_count(
 
 def test_an_outage_of_a_store_delays_a_job_and_hinders_no_other(sqlite_mission: Mission, tmp_path: Path) -> None:
     mission = sqlite_mission
-    mission.create(*chain(), retry_seconds=0)
-    keep(mission, [store("only", tmp_path / "only")], [rule("raw", to=["only"])])
+    mission.create(*chain(), store("only", tmp_path / "only"), rule("raw", to=["only"]), retry_seconds=0)
     mission.deliver(RAW)
     mission.run()
     mission.dbproc("offload", RAW)
@@ -202,8 +200,6 @@ def test_a_product_gets_another_format_while_files_of_it_are_offloaded(kept: Mis
     text = kept.file.read_text().replace("raw_{Y}{m}{d}_v", "crude_{Y}{m}{d}_v")
     kept.file.write_text(text)
     kept.dbproc("apply", str(kept.file))
-    near_store = (store(name, kept.root.parent / name) for name in ("near", "far"))
-    keep(kept, [*near_store], [rule("raw", to=["near", "far"])])
     name = RAW.replace("raw", "crude")
     kept.dbproc("recall", name)
     assert kept.content(name) == "raw_20200101"
@@ -213,8 +209,8 @@ def test_a_product_gets_another_format_while_files_of_it_are_offloaded(kept: Mis
 
 def test_a_companion_directory_goes_and_comes_with_its_file(sqlite_mission: Mission, tmp_path: Path) -> None:
     mission = sqlite_mission
-    mission.create(product("volume", 0, "volume_{Y}{m}{d}.dat", companion=True))
-    keep(mission, [store("only", tmp_path / "only")], [rule("volume", to=["only"])])
+    volume = product("volume", 0, "volume_{Y}{m}{d}.dat", companion=True)
+    mission.create(volume, store("only", tmp_path / "only"), rule("volume", to=["only"]))
     mission.deliver("volume_20200101.dat", content="header")
     (mission.incoming / "volume_20200101" / "sub").mkdir(parents=True)
     (mission.incoming / "volume_20200101" / "sub" / "0.bin").write_text("block")

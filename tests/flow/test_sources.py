@@ -95,7 +95,8 @@ def test_what_was_fetched_is_part_of_what_is_known_of_a_file(mission: Mission, f
     said = mission.dbproc("why", RAW).out
     assert "was fetched" in said
     assert f"from file://{far}/2020/{RAW}" in said
-    assert f"sha256:{digest('raw 1')}, verified, as 2020/{RAW}.sha256 says" in " ".join(said.split())
+    assert f"sha256:{digest('raw 1')} was fetched" in " ".join(said.split())
+    assert f"verified, as 2020/{RAW}.sha256 says" in " ".join(said.split())
     (fetched,) = json.loads(mission.dbproc("why", RAW, "--json").out)["fetched"]
     assert (fetched["origin"], fetched["state"]) == (f"file://{far}/2020/{RAW}", "verified")
     assert fetched["digest"] == f"sha256:{digest('raw 1')}"
@@ -109,6 +110,7 @@ def test_what_is_unchanged_costs_no_transfer(mission: Mission, far: Path) -> Non
     mission.run()
     again = mission.dbproc("fetch")
     assert (again.out, again.err) == ("", "")
+    assert mission.dbproc("fetch", "far").out == "source far: nothing new\n"
     assert transfers(mission) == [(RAW, "verified")]
 
 
@@ -189,7 +191,7 @@ def test_earlier_dates_are_left_and_settled_directories_not_listed(mission: Miss
     mission.run("-i")
     mission.dbproc("fetch")
     put(far, name_of("raw", 2), "late")
-    assert mission.dbproc("fetch", "far").out == "", "2019 and 2020 are not listed any more"
+    assert "nothing new" in mission.dbproc("fetch", "far").out, "2019 and 2020 are not listed any more"
     mission.define(product("raw", 0), source(far, path=path, back="36500 days"), settle_seconds=LONG)
     assert "2 fetched" in mission.dbproc("fetch").out, "they are again where that is said"
     mission.run("-i")
@@ -228,7 +230,7 @@ def test_a_name_that_is_in_incoming_is_waited_for_and_never_overwritten(mission:
     create(mission, far, same_name="replace")
     mission.dbproc("fetch")
     put(far, RAW, "raw 1, better")
-    assert "1 left for a later look" in mission.dbproc("fetch").out
+    assert "1 left for a later look" in mission.dbproc("fetch", "far").out
     assert (mission.incoming / RAW).read_text() == "raw 1"
     mission.run("-i")
     mission.dbproc("fetch")

@@ -84,10 +84,10 @@ class DrivePlace:
         if found.kind.startswith(_GOOGLES):
             raise PermanentError(f"{self.url}: {path} is a document of Google's own ({found.kind}) and has no bytes")
         goes_on = known is not None and known.is_provably(found.entry)
-        wanted, skip = rest.range_of(offset if goes_on else 0, known)
+        wanted = rest.range_of(offset if goes_on else 0)
         response = self._open(f"/files/{quote(found.id, safe='')}", {"alt": "media"}, wanted)
-        if wanted and known is not None and rest.goes_on(response, offset - skip, known):
-            return rest.Body(self.host, response, found.entry, offset, skip)
+        if wanted and known is not None and rest.goes_on(response, offset, known):
+            return rest.Body(self.host, response, found.entry, offset)
         if response.status == 200:
             return rest.Body(self.host, response, found.entry)
         if wanted and response.status in (206, 416):

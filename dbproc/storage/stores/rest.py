@@ -125,22 +125,18 @@ class Body:
         The file that they are of.
     offset
         Where they begin.
-    skip
-        So many bytes come before `offset`, and are left out.
     """
 
-    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0, skip: int = 0) -> None:
+    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0) -> None:
         self.entry = entry
         self.offset = offset
         self._host = host
         self._response = response
-        self._skip = skip
 
     def __iter__(self) -> Iterator[bytes]:
         expected = None if self.entry.size is None else self.entry.size - self.offset
         done = 0
-        self._chunk(self._skip)
-        while chunk := self._chunk(CHUNK):
+        while chunk := self._chunk():
             done += len(chunk)
             if expected is not None and done > expected:
                 raise TemporaryError(f"{self._host}: sends more than the {self.entry.size} bytes of {self.entry.path}")
@@ -152,9 +148,9 @@ class Body:
             )
         self._response.release_conn()
 
-    def _chunk(self, size: int) -> bytes:
+    def _chunk(self) -> bytes:
         try:
-            return self._response.read(size) if size else b""
+            return self._response.read(CHUNK)
         except (exceptions.HTTPError, OSError) as error:
             raise broken(self._host, error) from None
 
@@ -163,15 +159,9 @@ class Body:
         self._response.close()
 
 
-def range_of(offset: int, known: Entry | None) -> tuple[dict[str, str], int]:
-    """The header that asks for the bytes from an offset on, and how many more than these it asks for.
-
-    A range that begins at the end of a file is one that servers refuse: it begins one byte earlier.
-    """
-    if not offset:
-        return {}, 0
-    skip = 1 if known is not None and known.size == offset else 0
-    return {"Range": f"bytes={offset - skip}-"}, skip
+def range_of(offset: int) -> dict[str, str]:
+    """The header that asks for the bytes from an offset on."""
+    return {"Range": f"bytes={offset}-"} if offset else {}
 
 
 def goes_on(response: BaseHTTPResponse, offset: int, known: Entry) -> bool:

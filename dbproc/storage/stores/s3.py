@@ -99,13 +99,13 @@ class S3Place:
 
     def read(self, path: str, offset: int = 0, known: Entry | None = None) -> rest.Body:
         """Read a file from a byte on; from its beginning where it is not the one that is known."""
-        wanted, skip = rest.range_of(offset, known)
+        wanted = rest.range_of(offset)
         if wanted and known is not None and known.etag:
             wanted["If-Match"] = f'"{known.etag}"'
         response = self._open("GET", path, "", {**wanted, "x-amz-checksum-mode": "ENABLED"})
         entry = _entry(path, response.headers)
-        if known is not None and rest.goes_on(response, offset - skip, known) and known.is_provably(entry):
-            return rest.Body(self.host, response, entry, offset, skip)
+        if known is not None and rest.goes_on(response, offset, known) and known.is_provably(entry):
+            return rest.Body(self.host, response, entry, offset)
         if response.status == 200 and "Content-Range" not in response.headers:
             return rest.Body(self.host, response, entry)
         if wanted and response.status in (200, 206, 412, 416):
@@ -261,21 +261,16 @@ class S3Upload:
             self._send(self._part)
 
     def checkpoint(self) -> int:
-        """The bytes of the parts that S3 has; what is being sent is not waited for."""
-        there = 0
+        """The bytes of the parts that S3 has; those that are being sent are waited for."""
         for part in self._parts:
-            if not part.done():
-                break
             part.result()
-            there += 1
-        return min(there * self._part, self._length)
+        return min(len(self._parts) * self._part, self._length)
 
     def finish(self) -> None:
         """Send what is left, and wait for all parts."""
         if self.token:
             self._send(len(self._buffer))
-            for part in self._parts:
-                part.result()
+            self.checkpoint()
 
     def read_back(self) -> Iterator[bytes]:
         """The bytes of the file as it is now, after publication."""

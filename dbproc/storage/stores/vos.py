@@ -98,12 +98,12 @@ class VosPlace:
         """Read a file from a byte on; from its beginning where it is not the one that is known."""
         node = self._file(path)
         goes_on = known is not None and known.is_provably(node.entry)
-        wanted, skip = rest.range_of(offset if goes_on else 0, known)
+        wanted = rest.range_of(offset if goes_on else 0)
         service, target, headers = self._endpoint(node.whole, "pullFromVoSpace", "get", path)
         response = service.open("GET", target, {**headers, **wanted})
         entry = _with_digests(node.entry, response)
-        if wanted and known is not None and rest.goes_on(response, offset - skip, known):
-            return rest.Body(service.host, response, entry, offset, skip)
+        if wanted and known is not None and rest.goes_on(response, offset, known):
+            return rest.Body(service.host, response, entry, offset)
         if response.status == 200:
             return rest.Body(service.host, response, entry)
         if wanted and response.status in (206, 416):

@@ -38,7 +38,7 @@ def problems(new: MissionSpec, places: Recorded) -> tuple[str, ...]:
 
 def test_a_new_mission_says_what_it_has() -> None:
     assert sentences(OLD, old=None) == [
-        "add: mission m: root /m; hook me added: webhook env:HOOK; source dmas added: https://example.org; "
+        "add: mission m: root /m; hook me added: env:HOOK; source dmas added: https://example.org; "
         "store nas added: file:///nas; store s3 added: s3://b; replicate 1 added: raw → nas; area users added: /users"
     ]
 
@@ -72,7 +72,7 @@ def test_what_nothing_is_recorded_of_may_go() -> None:
 def test_copies_in_a_store_that_goes_count_no_more_and_that_is_said() -> None:
     held = Recorded(copies={"nas": 12, "s3": 1}, kept_in={frozenset({"nas", "s3"}): 3})
     (said,) = sentences(replace(OLD, stores=OLD.stores[1:], replicates=()), held)
-    assert said.endswith("; 12 copies recorded in it count no more, as long as there is no store nas")
+    assert said.endswith("; 12 copies recorded in store nas count no more while it is away")
 
 
 def test_a_store_with_the_only_bytes_of_files_stays() -> None:
