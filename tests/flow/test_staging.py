@@ -17,12 +17,12 @@ from dbproc.changes.staging.answer import answer
 from dbproc.changes.staging.origins import StoreFile
 from dbproc.changes.staging.placing import work
 from dbproc.changes.staging.request import Wanted, request
-from dbproc.core.places import AREAS, AreaSpec, Link
+from dbproc.core.places import Link
 from dbproc.core.staging import Destination
 from dbproc.core.states import StageState
 from dbproc.database.store import Store
-from tests.kit import stores
-from tests.kit.mission import MEMORY, Mission, name_of, product
+from tests.kit.mission import MEMORY, Mission, name_of, product, table
+from tests.kit.stores import rule, store
 
 AREA = "scratch"
 ONE, TWO = name_of("raw", 1), name_of("raw", 2)
@@ -44,13 +44,11 @@ def staging(mission: Mission, area: Path, *stores: str, **keys: float) -> Missio
 
 
 def places(mission: Mission, area: Path, *stores: str, **keys: float) -> Mission:
-    given = {"reserve": 0.0, **keys}
-    lines = [f"[area.{AREA}]", f'directory = "{area}"', *(f"{name} = {value}" for name, value in given.items())]
-    return mission.define(product("raw", 0), "\n".join(lines), *stores)
+    return mission.define(product("raw", 0), area_block(area, **keys), *stores)
 
 
-def store(name: str, directory: Path) -> str:
-    return f'[store.{name}]\nurl = "file://{directory}"\nreserve = 0.0'
+def area_block(area: Path, **keys: float) -> str:
+    return table(f"area.{AREA}", {"directory": str(area), "reserve": 0, **keys})
 
 
 def stage(mission: Mission, *arguments: str, to: str = "scratch/ada/in", status: int = 0) -> dict[str, Any]:
@@ -330,9 +328,8 @@ def test_placed_files_have_the_missions_rights(sqlite_mission: Mission, area: Pa
 def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     mission: Mission, area: Path, tmp_path: Path
 ) -> None:
-    staging(mission, area)
-    near, far = (stores.store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far")))
-    stores.keep(mission, [far, near], [stores.rule("raw", to=["near", "far"])])
+    near, far = (store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far")))
+    staging(mission, area, far, near, rule("raw", to=["near", "far"]))
     mission.run()
     mission.dbproc("offload", ONE)
     refused = mission.dbproc("stage", ONE, "--link", "symlink", "--to", "scratch/ada", status=2).err
@@ -343,17 +340,26 @@ def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     assert all(file["is_verified"] for file in done["files"])
     assert (area / "ada" / "in" / ONE).read_text() == "raw_20200101"
     assert not mission.files()[ONE].path.exists()
+    (tmp_path / "near").rename(tmp_path / "away")
+    done = stage(mission, ONE, to="scratch/bob")
+    assert (states(done), done["files"][0]["origin"]) == ({ONE: "placed"}, f"store far: data/raw/{ONE}")
+    (tmp_path / "far").rename(tmp_path / "away too")
+    waits = stage(mission, ONE, to="scratch/eve")
+    assert waits["state"] == "waiting"
+    assert "is not there; is its disk mounted?" in reasons(waits)[ONE]
+    (tmp_path / "away").rename(tmp_path / "near")
+    mission.execute("UPDATE transfer SET next_try = NULL")
+    mission.run()
+    assert shown(mission, waits["stage_id"])["state"] == "placed"
 
 
 def test_a_file_is_staged_with_its_companion_directory(sqlite_mission: Mission, area: Path) -> None:
     mission = sqlite_mission
-    mission.create(product("volume", 0, "volume_{Y}{m}{d}.idx", companion=True))
+    mission.create(product("volume", 0, "volume_{Y}{m}{d}.idx", companion=True), area_block(area))
     (mission.incoming / "volume_20200101" / "sub").mkdir(parents=True)
     for name in ("volume_20200101.idx", "volume_20200101/0.bin", "volume_20200101/sub/1.bin"):
         (mission.incoming / name).write_text(name)
     mission.run()
-    spec = AreaSpec(name=AREA, directory=str(area), reserve=0.0)
-    mission.execute(f"UPDATE mission SET areas = '{AREAS.to_column((spec,))}'")
     for link in ("copy", "symlink"):
         done = stage(mission, "volume_20200101.idx", "--link", link)
         assert {file["state"] for file in done["files"]} == {"placed"}
