@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import shutil
@@ -210,6 +211,7 @@ def test_quotas_count_what_is_placed_and_what_waits(mission: Mission, area: Path
     assert "and this is" in refused
     usage = json.loads(mission.dbproc("stages", "usage", "--json").out)
     assert [(each["owner"], each["placed"], each["waiting"]) for each in usage] == [("ada", size, 0), ("bob", size, 0)]
+    (area / "ada" / "in" / ONE).unlink()
     assert stage(mission, ONE)["stage_id"] == first["stage_id"]  # what it has is not counted twice
     mission.dbproc("stages", "end", str(first["stage_id"]))
     stage(mission, TWO)
@@ -318,9 +320,10 @@ def test_nothing_is_asked_for_by_accident(sqlite_mission: Mission, area: Path) -
 
 def test_placed_files_have_the_missions_rights(sqlite_mission: Mission, area: Path) -> None:
     mission = staging(sqlite_mission, area)
-    mission.execute("UPDATE mission SET umask = 7")
+    group = grp.getgrgid(os.getegid()).gr_name
+    mission.define(product("raw", 0), area_block(area), umask="007", group=group)
     stage(mission, ONE)
-    assert os.stat(area / "ada" / "in").st_mode & 0o777 == 0o770
+    assert os.stat(area / "ada" / "in").st_mode & 0o7777 == 0o2770
     assert os.stat(area / "ada" / "in" / ONE).st_mode & 0o007 == 0
 
 
