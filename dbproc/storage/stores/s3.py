@@ -26,7 +26,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
-from dbproc.storage.stores import rest
+from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
 
@@ -479,11 +479,7 @@ def _size(headers: Mapping[str, str]) -> int | None:
 
 def _digests(headers: Mapping[str, str]) -> Iterator[str]:
     """What the headers say of the whole file's bytes."""
-    if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
-        for kind in ("sha256", "crc32c"):
-            text = headers.get(f"x-amz-checksum-{kind}", "")
-            if text and "-" not in text:
-                yield f"{kind}:{base64.b64decode(text).hex()}"
+    yield from http_digests.digests(headers, is_whole=False)
     tag = headers.get("ETag", "").strip('"')
     is_keyed = "x-amz-server-side-encryption-customer-algorithm" in headers or headers.get(
         "x-amz-server-side-encryption", "AES256"
