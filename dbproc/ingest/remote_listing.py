@@ -134,7 +134,16 @@ class _Walk:
             if values is None or is_unfinished(name):
                 continue
             if self._since is None or not _is_before(last_day(values), self._since):
-                self._found.seen.append(Seen(entry.path, entry.size, entry.modified, entry.etag))
+                self._see(entry)
+
+    def _see(self, entry: Entry) -> None:
+        """Take a file; one of which the listing tells its name alone is looked at, for else no change would be seen."""
+        if entry.size is None and entry.modified is None and not entry.etag:
+            try:
+                entry = self._place.look(entry.path)
+            except GoneError:
+                return
+        self._found.seen.append(Seen(entry.path, entry.size, entry.modified, entry.etag))
 
 
 def _name_in(directory: str, entry: Entry) -> str:
