@@ -187,6 +187,16 @@ def of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[
     return found
 
 
+def stores_with(connection: Connection, file_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """By file that has copies: the stores where they are, as far as is known, in the order of their names."""
+    found: dict[int, set[str]] = defaultdict(set)
+    is_there = (_C.member == "", _C.state.in_((ReplicaState.VERIFIED, ReplicaState.UNVERIFIED)))
+    for some in batches(file_ids):
+        for file_id, store in connection.execute(select(_C.file_id, _C.store).where(_C.file_id.in_(some), *is_there)):
+            found[file_id].add(store)
+    return {file_id: tuple(sorted(stores)) for file_id, stores in found.items()}
+
+
 def of_store(connection: Connection, store: str, *, beyond: str = "", most: int = 5000) -> list[Replica]:
     """The next copies in a store, in the order of their paths, beyond a path."""
     statement = _replicas().where(_C.store == store, _C.path > beyond).order_by(_C.path).limit(most)

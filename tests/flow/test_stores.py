@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbproc.changes.stores import adoption
-from dbproc.core.places import StoreSpec, Trust
+from dbproc.core.places import REPLICATES, STORES, ReplicateSpec, StoreSpec, Trust
 from dbproc.database import replicas
 from tests.kit.mission import Mission, name_of, process, product
-from tests.kit.stores import keep, lying, rule, store
+from tests.kit.stores import lying
 
 RUN = "SONAR001_{Y}{m}{d}T{H}{M}{S}.{MILLI}Z-{mode}"
 OWN = "SELECT store, path, file_size, state, file_id FROM replica ORDER BY store, path"
+
+
+def keep(mission: Mission, stores: Sequence[StoreSpec] = (), rules: Sequence[ReplicateSpec] = ()) -> None:
+    """Have a mission keep copies in stores by rules."""
+    values = (STORES.to_column(tuple(stores)), REPLICATES.to_column(tuple(rules)))
+    mission.execute("UPDATE mission SET stores = '{}', replicates = '{}'".format(*values))
+
+
+def store(name: str, directory: Path, **keys: Any) -> StoreSpec:
+    directory.mkdir(parents=True, exist_ok=True)
+    return StoreSpec(name=name, url=f"file://{directory}", **{"reserve": 0.0, **keys})
+
+
+def rule(*products: str, to: Sequence[str], **keys: Any) -> ReplicateSpec:
+    return ReplicateSpec(name="1", products=products, to=tuple(to), **keys)
 
 
 def archives(mission: Mission, *blocks: str) -> Mission:
