@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbproc.changes.stores import adoption
+from dbproc.core.errors import PermanentError
 from dbproc.core.places import REPLICATES, STORES, ReplicateSpec, StoreSpec, Trust
 from dbproc.database import replicas
+from dbproc.storage.stores.base import Entry
+from dbproc.storage.stores.local import LocalPlace
 from tests.kit.mission import Mission, name_of, process, product
 from tests.kit.stores import lying
 
@@ -304,6 +307,28 @@ def test_a_store_that_is_down_changes_nothing(mission: Mission) -> None:
     assert other.exists()
 
 
+def test_of_a_store_that_lists_nothing_each_copy_is_looked_at(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = two(mission)
+    put(one, 1, 2, 3)
+    (one / "dark").write_text("x")
+    adopted(mission, "one")
+    (one / "2020" / name_of("raw", 1)).unlink()
+    (one / "2020" / name_of("raw", 2)).write_text("longer than it was")
+
+    def entries(place: LocalPlace, directory: str = "") -> Iterator[Entry]:
+        raise PermanentError(f"{place.url} is no page that lists files")
+        yield
+
+    monkeypatch.setattr(LocalPlace, "entries", entries)
+    found = checked(mission, "one", "--max-lost", "100", status=1)
+    assert counts(found) == [{"missing": 1, "changed": 1}]
+    assert "no page that lists files" in found["stores"][0]["unlisted"]
+    assert states(mission, "one") == [("01", "missing"), ("02", "corrupt"), ("03", "unverified")]
+    assert "what is dark is not known" in mission.dbproc("stores", "check", "one", status=1).out
+
+
 def test_copies_that_differ_are_told_where_nobody_knows_which_is_right(mission: Mission) -> None:
     one, other = two(mission)
     put(one, 1)
@@ -397,5 +422,6 @@ def test_the_root_is_healed_as_a_store_is_and_what_was_there_is_kept(mission: Mi
     kept = [path for path in (mission.root / ".dbproc" / "withdrawn").rglob("*") if path.is_file()]
     assert [path.read_text() for path in kept] == ["no such thing"]
     assert asked(mission, "stores", "heal")["asked"] == []
+    mission.run()  # what was gone and is back is looked at as an input
     assert "no fault" in mission.dbproc("check", "--deep").out
     mission.check()
