@@ -11,7 +11,7 @@ import datetime as dt
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,13 +73,11 @@ class StoreChecked:
     store: str  #: its name
     is_up: bool  #: whether it could be listed; otherwise nothing was changed
     problem: str  #: why it could not be
-    unlisted: (
-        str  #: why each copy was looked at by itself, and nothing is known of what is dark; nothing: it was listed
-    )
+    unlisted: str  #: why each copy was looked at by itself, and dark ones are not known; nothing: it was listed
     known: int  #: how many copies should be there
     seen: int  #: how many of them are there
     verified: int  #: how many of them were read back with their file's digest
-    counts: dict[StoreFault, int]  #: how many findings there are of each kind
+    counts: Mapping[StoreFault, int]  #: how many findings there are of each kind
     findings: tuple[StoreFinding, ...]  #: the first thousand of each kind
     refused: str  #: why nothing was marked lost; nothing: it was, or nothing is
 
