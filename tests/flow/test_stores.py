@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dbproc.changes.stores import adoption
-from dbproc.core.errors import PermanentError
+from dbproc.core.errors import PermanentError, TemporaryError
 from dbproc.core.places import REPLICATES, STORES, ReplicateSpec, StoreSpec, Trust
 from dbproc.database import replicas
 from dbproc.storage.stores.base import Entry
@@ -156,8 +156,8 @@ def test_later_lists_add_what_was_not_known_and_what_contradicts_is_told(mission
     path.write_text(json.dumps([{"path": name, "size": 901}, {"path": f"twice/{name}", "size": 5}]))
     done = adopted(mission, "web", "--inventory", path, status=1)
     assert [(each["path"], each["why"]) for each in done["contradictions"]] == [
-        (name, "900 bytes are recorded, and 901 there now"),
-        (f"twice/{name}", "900 bytes are recorded, and 5 there here"),
+        (name, "900 bytes are recorded, and 901 listed"),
+        (f"twice/{name}", "900 bytes are recorded, and 5 listed"),
     ]
     assert mission.rows("SELECT path, file_size, state FROM replica ORDER BY path") == [
         (name, 900, "unverified"),
@@ -209,6 +209,25 @@ def test_what_is_taken_in_is_queued_where_that_is_asked_for(mission: Mission) ->
     assert mission.queued() == 0
     assert adopted(mission, "nas1", "--inventory", made["nas1"], "--product", "packed", "--queue")["files"] == 1
     assert mission.queued() == 1
+
+
+def test_of_a_store_that_goes_away_while_it_is_listed_nothing_is_taken_in(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = two(mission)
+    put(one, 1, 2, 3)
+    whole = LocalPlace.entries
+
+    def entries(place: LocalPlace, directory: str = "") -> Iterator[Entry]:
+        yield from whole(place, directory)
+        if directory:
+            raise TemporaryError("it went away", is_of_place=True)
+
+    with monkeypatch.context() as away:
+        away.setattr(LocalPlace, "entries", entries)
+        assert "it went away" in mission.dbproc("stores", "adopt", "one", status=1).err
+    assert mission.files() == {}
+    assert adopted(mission, "one")["files"] == 3
 
 
 # --- stores that are directories ---
