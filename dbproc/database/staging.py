@@ -264,6 +264,13 @@ def _sizes(area: str | None, owner: str | None) -> Any:
     return statement if owner is None else statement.where(_STAGE.c.owner == owner)
 
 
+def has_placed(connection: Connection, area: str) -> bool:
+    """Whether files are placed in an area, as far as is known."""
+    statement = select(_FILE.c.stagefile_id).join(_STAGE, _STAGE.c.stage_id == _FILE.c.stage_id)
+    is_there = and_(_STAGE.c.area == area, _STAGE.c.removed_time.is_(None), _FILE.c.state == StageState.PLACED)
+    return bool(connection.scalar(select(exists(statement.where(is_there)))))
+
+
 def taken_back(connection: Connection, stage_id: int) -> list[int]:
     """The files of a request that wait, and were taken back since."""
     statement = select(_FILE.c.stagefile_id).join(FILE, FILE.c.file_id == _FILE.c.file_id)

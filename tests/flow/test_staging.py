@@ -16,8 +16,8 @@ import pytest
 
 from dbproc.changes.staging.answer import answer
 from dbproc.changes.staging.origins import StoreFile
-from dbproc.changes.staging.placing import work
 from dbproc.changes.staging.request import Wanted, request
+from dbproc.changes.staging.work import work
 from dbproc.core.places import Link
 from dbproc.core.staging import Destination
 from dbproc.core.states import StageState
@@ -265,6 +265,24 @@ def test_what_was_taken_back_since_it_was_asked_for_is_not_placed(sqlite_mission
     mission.run(status=1)
     assert "taken back since" in reasons(shown(mission, 1))[ONE]
     assert tree(area) == {"ada", "ada/in"}
+
+
+def test_in_an_area_that_is_not_mounted_nothing_is_placed_and_nothing_counts_as_removed(
+    sqlite_mission: Mission, area: Path
+) -> None:
+    mission = staging(sqlite_mission, area)
+    done = stage(mission, ONE)
+    area.rename(area.with_name("unmounted"))
+    area.mkdir()
+    let_it_expire(mission)
+    assert "is empty, though files were placed in it; mount its disk" in mission.run(status=1).err
+    assert "mount its disk" in mission.dbproc("stage", TWO, "--to", "scratch/bob", status=1).err
+    assert "mount its disk" in mission.dbproc("stages", "end", str(done["stage_id"]), status=1).err
+    assert tree(area) == set()
+    area.rmdir()
+    area.with_name("unmounted").rename(area)
+    mission.run()
+    assert tree(area) == {"ada"}
 
 
 def test_a_rotten_file_is_not_linked(sqlite_mission: Mission, area: Path) -> None:

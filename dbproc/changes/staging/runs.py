@@ -6,7 +6,7 @@ import datetime as dt
 import time
 
 from dbproc.changes.staging.answer import StageAnswer
-from dbproc.changes.staging.placing import due, work
+from dbproc.changes.staging.work import due, work
 from dbproc.core.errors import TransferError, UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.states import StageState
