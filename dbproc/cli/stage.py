@@ -113,7 +113,7 @@ def stage_command(
     again it is the same request, and what is missing of it is placed. What waits, because a store is down or the disk
     full, is placed by the next run.
 
-    For example: dbproc stage --product l2 --start 2024-03 --to scratch/ada/march --link symlink --expires 30d
+    For example: dbproc stage --product l2 --start 2024-03-01 --to scratch/ada/march --link symlink --expires 30d
     """
     from dbproc.changes.staging.request import Wanted, request
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from dbproc.core.places import AreaSpec, SourceSpec, StoreSpec, Trust
 from dbproc.mission import export_toml, read_mission_file
+from dbproc.mission.apply import warnings
 from tests.kit.mission_files import line_of, problems_of, write_mission
 
 KEY = "SHA256:" + "a" * 43
@@ -311,3 +313,15 @@ def test_stores_elsewhere_that_hold_each_other_would_count_a_copy_twice(tmp_path
         else:
             stores = read_mission_file(write_mission(tmp_path, text)).mission.stores
             assert [type(store) for store in stores] == [StoreSpec, StoreSpec]
+
+
+def test_a_protocol_whose_library_is_not_installed_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'{BARE}[source.web]\nurl = "https://example.org"\n[store.here]\nurl = "file:///stores/here"\n'
+    definition = read_mission_file(write_mission(tmp_path, text))
+    assert warnings(definition) == ()
+    monkeypatch.setitem(sys.modules, "urllib3", None)
+    (said,) = warnings(definition)
+    assert said.startswith(f"line {line_of(text, 'https:')}, source.web.url: https: places need a package")
+    assert said.endswith("pip install 'dbproc[http]'")
