@@ -204,9 +204,9 @@ class Area:
         if now != placed:
             return False
         directory, name = posixpath.split(path)
-        with self.entered(directory) as descriptor, _words(f"{self._shown(path)} cannot be removed"):
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=descriptor)
+        what = f"{self._shown(path)} cannot be removed"
+        with self.entered(directory) as descriptor, _words(what), suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=descriptor)
         return True
 
     def sync(self, directories: Iterable[str]) -> None:
