@@ -279,6 +279,17 @@ def taken_back(connection: Connection, stage_id: int) -> list[int]:
     return list(connection.scalars(statement.where(*conditions)))
 
 
+def over(connection: Connection, transfers: Collection[int]) -> set[int]:
+    """Those of some transfers whose requests are at an end."""
+    statement = select(_FILE.c.transfer_id).join(_STAGE, _STAGE.c.stage_id == _FILE.c.stage_id)
+    found: set[int] = set()
+    for some in batches(sorted(transfers)):
+        found |= set(
+            connection.scalars(statement.where(_FILE.c.transfer_id.in_(some), _STAGE.c.removed_time.is_not(None)))
+        )
+    return found
+
+
 def made(connection: Connection, stage_id: int) -> list[str]:
     """The directories that were made for a request."""
     return list(json.loads(connection.scalar(select(_STAGE.c.made).where(_STAGE.c.stage_id == stage_id)) or "[]"))

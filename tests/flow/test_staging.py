@@ -17,7 +17,7 @@ import pytest
 from dbproc.changes.staging.answer import answer
 from dbproc.changes.staging.origins import StoreFile
 from dbproc.changes.staging.request import Wanted, request
-from dbproc.changes.staging.work import work
+from dbproc.changes.staging.work import end, work
 from dbproc.core.places import Link
 from dbproc.core.staging import Destination
 from dbproc.core.states import StageState
@@ -97,7 +97,7 @@ def test_what_is_staged_is_there_until_it_expires_and_nothing_else_is_touched(mi
     mission.run()
     assert placed.exists()
     let_it_expire(mission)
-    assert "its time was over, and 2 files are taken out" in mission.run().out
+    assert "its time was over; taken out: 2 files" in mission.run().out
     assert tree(area) == {"ada", "ada/mine"}
     assert shown(mission, done["stage_id"])["state"] == "removed"
     assert mission.rows("SELECT removed_time FROM stage WHERE removed_time IS NULL") == []
@@ -372,6 +372,27 @@ def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     mission.execute("UPDATE transfer SET next_try = NULL")
     mission.run()
     assert shown(mission, waits["stage_id"])["state"] == "placed"
+
+
+def test_a_transfer_that_was_given_up_and_tried_again_takes_its_file_along(
+    sqlite_mission: Mission, area: Path, tmp_path: Path
+) -> None:
+    mission = staging(sqlite_mission, area, store("far", tmp_path / "far"))
+    (tmp_path / "far" / "b.dat").write_text("bytes")
+    with Store(mission.database) as opened:
+        wanted = Wanted(to=Destination(AREA, "ada"), store_files=(StoreFile(store="far", path="b.dat"),))
+        assert request(opened, wanted).state is StageState.WAITING
+    mission.dbproc("transfers", "cancel", "1")
+    mission.run()
+    assert shown(mission, 1)["state"] == "failed"
+    mission.dbproc("transfers", "retry", "1")
+    assert "request 1: placed: 1 file, 5 B" in mission.run().out
+    mission.dbproc("stages", "end", "1")
+    with Store(mission.database) as opened:
+        request(opened, wanted)
+        end(opened, 2)
+    assert json.loads(mission.dbproc("transfers", "retry", "2", "--json", status=1).out)["unchanged"] == [2]
+    assert tree(area) == {"ada"}
 
 
 def test_a_file_is_staged_with_its_companion_directory(sqlite_mission: Mission, area: Path) -> None:
