@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from dbproc.changes.staging.answer import answer
 from dbproc.changes.staging.origins import StoreFile
 from dbproc.changes.staging.request import Wanted, request
 from dbproc.changes.staging.work import end, work
+from dbproc.core import rucio
+from dbproc.core.errors import RoomError
 from dbproc.core.places import Link
 from dbproc.core.staging import Destination
 from dbproc.core.states import StageState
+from dbproc.database.selection import Selection
 from dbproc.database.store import Store
 from tests.kit.mission import MEMORY, Mission, name_of, product, table
 from tests.kit.stores import rule, store
@@ -122,6 +126,26 @@ def test_the_same_request_is_the_same_and_places_what_is_missing(mission: Missio
     assert stage(mission, ONE, TWO, to="scratch/bob/in")["stage_id"] != first["stage_id"]
     mission.dbproc("stages", "end", str(first["stage_id"]))
     assert stage(mission, ONE, TWO)["stage_id"] != first["stage_id"]
+
+
+@pytest.mark.both_databases
+def test_what_is_asked_for_at_the_same_time_is_one_request_and_fits_one_quota(mission: Mission, area: Path) -> None:
+    staging(mission, area, quota=12 / 2**30)  # as much as one file
+
+    def ask(name: str) -> int | str:
+        with Store(mission.database) as opened:
+            wanted = Wanted(to=Destination(AREA, "ada"), selection=Selection(names=(name,)))
+            try:
+                return request(opened, wanted).stage_id or 0
+            except RoomError as error:
+                return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, (ONE, TWO) * 4))
+    won = 0 if isinstance(answers[0], int) else 1
+    assert len(set(answers[won::2])) == 1
+    assert all("ada may have" in str(answer) for answer in answers[1 - won :: 2])
+    assert mission.rows("SELECT count(*) FROM stage") == mission.rows("SELECT count(*) FROM transfer") == [(1,)]
 
 
 @pytest.mark.parametrize("link", [Link.HARDLINK, Link.SYMLINK])
@@ -349,7 +373,8 @@ def test_placed_files_have_the_missions_rights(sqlite_mission: Mission, area: Pa
 def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     mission: Mission, area: Path, tmp_path: Path
 ) -> None:
-    near, far = (store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far")))
+    near = store("near", tmp_path / "near", preference=1)
+    far = store("far", tmp_path / "far", preference=2, layout="rucio", scope="user.ada")
     staging(mission, area, far, near, rule("raw", to=["near", "far"]))
     mission.run()
     mission.dbproc("offload", ONE)
@@ -361,9 +386,11 @@ def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     assert all(file["is_verified"] for file in done["files"])
     assert (area / "ada" / "in" / ONE).read_text() == "raw_20200101"
     assert not mission.files()[ONE].path.exists()
+    in_rucio = rucio.path("user.ada", ONE)
+    assert in_rucio.startswith("user/ada/")
     (tmp_path / "near").rename(tmp_path / "away")
     done = stage(mission, ONE, to="scratch/bob")
-    assert (states(done), done["files"][0]["origin"]) == ({ONE: "placed"}, f"store far: data/raw/{ONE}")
+    assert (states(done), done["files"][0]["origin"]) == ({ONE: "placed"}, f"store far: {in_rucio}")
     (tmp_path / "far").rename(tmp_path / "away too")
     waits = stage(mission, ONE, to="scratch/eve")
     assert waits["state"] == "waiting"
