@@ -140,8 +140,8 @@ def test_what_is_asked_for_at_the_same_time_is_one_request_and_fits_one_quota(mi
             except RoomError as error:
                 return str(error)
 
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(ask, (ONE, TWO) * 4))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, (ONE, TWO) * 8))
     won = 0 if isinstance(answers[0], int) else 1
     assert len(set(answers[won::2])) == 1
     assert all("ada may have" in str(answer) for answer in answers[1 - won :: 2])
