@@ -125,6 +125,8 @@ def with_table(tmp_path: Path, table: str) -> tuple[str, tuple[str, ...]]:
         ("https:///x", "names no host that there can be; write https://HOST/DIRECTORY"),
         ("https://ho st/x", "names no host"),
         ("https://host:0/x", "names no host"),
+        ("https://[::1", "is no URL"),
+        ("https://℀/x", "is no URL"),
         ("https://host/{Y}", "fields of dates stand in path"),
         ("https://host/a/../b", "has '..' in it"),
         ("https://host/a/%2E%2e/b", "has '..' in it"),
@@ -134,7 +136,8 @@ def with_table(tmp_path: Path, table: str) -> tuple[str, tuple[str, ...]]:
     ],
 )
 def test_a_url_that_no_place_can_have_is_refused_and_not_shown(tmp_path: Path, url: str, said: str) -> None:
-    text, problems = with_table(tmp_path, f'[source.s]\nurl = "{url}"\n')
+    more = f'[store.b]\nurl = "{url}"\n[[replicate]]\nproducts = ["*"]\nto = ["a", "b"]\ncopies = 1\n'
+    text, problems = with_table(tmp_path, f'[source.s]\nurl = "{url}"\n[store.a]\nurl = "s3://a"\n{more}')
     assert [problem for problem in problems if said in problem], problems
     assert problems[0].startswith(f"line {line_of(text, 'url = ')}, source.s.url: ")
     assert SECRET not in str(problems)
