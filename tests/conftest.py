@@ -32,6 +32,7 @@ from hypothesis import settings
 import dbproc
 from tests.kit.postgres import PostgresServer, running_server
 from tests.kit.s3 import ENVIRONMENT, S3Server, running_moto, running_rclone
+from tests.kit.ssh import SSHD, SshServer, running_rclone_sftp, running_sshd
 from tests.kit.statements import outlive_engines
 
 SERVER = pytest.StashKey[PostgresServer]()
@@ -132,6 +133,24 @@ def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S3Ser
         monkeypatch.setenv(name, secret)
     server: S3Server = request.getfixturevalue(f"{request.param}_s3")
     return server.with_bucket()
+
+
+@pytest.fixture(scope="session")
+def rclone_sftp() -> Iterator[SshServer]:
+    with running_rclone_sftp() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sshd_sftp() -> Iterator[SshServer]:
+    with running_sshd() as server:
+        yield server
+
+
+@pytest.fixture(params=["rclone", *(["sshd"] if SSHD else [])])
+def ssh(request: pytest.FixtureRequest) -> SshServer:
+    server: SshServer = request.getfixturevalue(f"{request.param}_sftp")
+    return server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

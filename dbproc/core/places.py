@@ -226,7 +226,8 @@ class PlaceSpec:
     service_account
         A reference to the JSON key of a service account, of Google Drive.
     endpoint
-        The base URL of the service: of S3 (without it: Amazon's), Google Drive (Google's), VOSpace.
+        The base URL of the service: of S3 (without it: Amazon's), where ``{bucket}`` may stand in the host, of Google
+        Drive (Google's), VOSpace.
     region
         Of S3.
     ca_file

@@ -14,7 +14,7 @@ from dbproc.core.errors import NotFoundError
 from dbproc.core.places import Link
 from dbproc.core.staging import takes_room
 from dbproc.core.states import StageState, Standing
-from dbproc.core.transfers import Transfer, TransferState
+from dbproc.core.transfers import Spot, Transfer, TransferState
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_row, insert_rows, standing
 
@@ -351,6 +351,12 @@ def settle(
     known = {name: value for name, value in values.items() if value not in (None, "") or name == "reason"}
     is_of = and_(_FILE.c.transfer_id == transfer.transfer_id, _FILE.c.state != StageState.REMOVED)
     connection.execute(update(_FILE).where(is_of).values(known))
+
+
+def set_origin(connection: Connection, transfer_id: int, origin: Spot) -> None:
+    """Record from where a file comes instead."""
+    values = {"origin_place": origin.place, "origin_path": origin.path}
+    connection.execute(update(_FILE).where(_FILE.c.transfer_id == transfer_id).values(values))
 
 
 def hand_over(connection: Connection, number: int, placed: str) -> None:

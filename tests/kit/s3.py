@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from dbproc.core.places import StoreSpec
+from tests.kit.started import of_package, running
 
 KEY = "DBPROCKEY"
 SECRET = "thesecretofthetests"
@@ -71,42 +68,13 @@ def running_rclone() -> Iterator[S3Server]:
     """The server of rclone; its buckets are directories."""
     with tempfile.TemporaryDirectory(prefix="dbproc-s3-") as directory:
         keys = ("--auth-key", f"{KEY},{SECRET}", "--config", os.devnull)
-        with _running("rclone", "serve", "s3", "--addr", "127.0.0.1:0", *keys, directory) as endpoint:
+        command = (of_package("rclone"), "serve", "s3", "--addr", "127.0.0.1:0", *keys, directory)
+        with running(command) as endpoint:
             yield S3Server("rclone", endpoint)
 
 
 @contextmanager
 def running_moto() -> Iterator[S3Server]:
     """The server of moto, all in memory."""
-    with _running("moto_server", "-H", "127.0.0.1", "-p", "0") as endpoint:
+    with running((of_package("moto_server"), "-H", "127.0.0.1", "-p", "0")) as endpoint:
         yield S3Server("moto", endpoint)
-
-
-@contextmanager
-def _running(program: str, *arguments: str) -> Iterator[str]:
-    """A server of this environment's packages, and where it says that it listens."""
-    with tempfile.TemporaryFile() as output:
-        command = [str(Path(sys.executable).parent / program), *arguments]
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "HOME": "/nowhere"}
-        )
-        try:
-            yield _address(process, output)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _address(process: subprocess.Popen[bytes], output: Any) -> str:
-    """What a server's output says; its end is waited for in small steps, for nothing tells when there is more."""
-    said = b""
-    for _ in range(600):
-        said = os.pread(output.fileno(), 1 << 20, 0)
-        if found := re.search(rb"http://127\.0\.0\.1:[1-9]\d*", said):
-            return found[0].decode()
-        try:
-            process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    raise RuntimeError(f"{process.args!r} did not start: {said.decode(errors='replace')}")

@@ -10,6 +10,7 @@ import datetime as dt
 import email.utils
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import responses
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -125,18 +126,22 @@ class Body:
         The file that they are of.
     offset
         Where they begin.
+    skip
+        So many bytes come before `offset`, and are left out.
     """
 
-    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0) -> None:
+    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0, skip: int = 0) -> None:
         self.entry = entry
         self.offset = offset
         self._host = host
         self._response = response
+        self._skip = skip
 
     def __iter__(self) -> Iterator[bytes]:
         expected = None if self.entry.size is None else self.entry.size - self.offset
         done = 0
-        while chunk := self._chunk():
+        self._chunk(self._skip)
+        while chunk := self._chunk(CHUNK):
             done += len(chunk)
             if expected is not None and done > expected:
                 raise TemporaryError(f"{self._host}: sends more than the {self.entry.size} bytes of {self.entry.path}")
@@ -148,9 +153,9 @@ class Body:
             )
         self._response.release_conn()
 
-    def _chunk(self) -> bytes:
+    def _chunk(self, size: int) -> bytes:
         try:
-            return self._response.read(CHUNK)
+            return self._response.read(size) if size else b""
         except (exceptions.HTTPError, OSError) as error:
             raise broken(self._host, error) from None
 
@@ -159,9 +164,15 @@ class Body:
         self._response.close()
 
 
-def range_of(offset: int) -> dict[str, str]:
-    """The header that asks for the bytes from an offset on."""
-    return {"Range": f"bytes={offset}-"} if offset else {}
+def range_of(offset: int, known: Entry | None) -> tuple[dict[str, str], int]:
+    """The header that asks for the bytes from an offset on, and how many more than these it asks for.
+
+    A range that begins at the end of a file is one that servers refuse: it begins one byte earlier.
+    """
+    if not offset:
+        return {}, 0
+    skip = 1 if known is not None and known.size == offset else 0
+    return {"Range": f"bytes={offset - skip}-"}, skip
 
 
 def goes_on(response: BaseHTTPResponse, offset: int, known: Entry) -> bool:
@@ -200,8 +211,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def fault(what: str, status: int, words: str, headers: Mapping[str, str]) -> TransferError:
     """What is wrong, by the status of an answer."""
-    said = " ".join(words.split())[:_WORDS]
-    text = f"{what}: {said} ({status})" if said else f"{what}: status {status}"
+    said = " ".join(words.split())[:_WORDS] or responses.get(status, "no such status")
+    text = f"{what}: {said} ({status})"
     if status in (404, 410):
         return GoneError(text)
     if status in (413, 507):

@@ -77,6 +77,7 @@ class VosPlace:
     def entries(self, directory: str = "") -> Iterator[Entry]:
         """The files and directories in a directory; a link to a file of the place is one, others are left out."""
         refuse_leading_out(directory)
+        directory = directory.rstrip("/")
         start, last = "", ""
         while True:
             query = f"?detail=max&limit={_PAGE}" + (f"&uri={quote(start, safe='')}" if start else "")
@@ -98,12 +99,12 @@ class VosPlace:
         """Read a file from a byte on; from its beginning where it is not the one that is known."""
         node = self._file(path)
         goes_on = known is not None and known.is_provably(node.entry)
-        wanted = rest.range_of(offset if goes_on else 0)
+        wanted, skip = rest.range_of(offset if goes_on else 0, known)
         service, target, headers = self._endpoint(node.whole, "pullFromVoSpace", "get", path)
         response = service.open("GET", target, {**headers, **wanted})
         entry = _with_digests(node.entry, response)
-        if wanted and known is not None and rest.goes_on(response, offset, known):
-            return rest.Body(service.host, response, entry, offset)
+        if wanted and known is not None and rest.goes_on(response, offset - skip, known):
+            return rest.Body(service.host, response, entry, offset, skip)
         if response.status == 200:
             return rest.Body(service.host, response, entry)
         if wanted and response.status in (206, 416):
