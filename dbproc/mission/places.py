@@ -31,7 +31,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
 """The keys of a place that mean something for one protocol and not for each."""
 
 _OF_SOME = frozenset().union(*_KEYS.values())
-_READ_FROM = ("http", "https", "gdrive")
+_READ_FROM = ("gdrive",)
 """Protocols by which nothing is put."""
 
 _SCOPE = re.compile(r"[A-Za-z0-9._-]{1,200}")

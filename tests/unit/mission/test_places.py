@@ -188,7 +188,6 @@ def test_a_credential_in_the_file_is_refused_and_not_shown(tmp_path: Path, key: 
         ('[source.s]\nurl = "https://h/x"\nuser="u"\npassword="env:P"\ntoken="env:T"', "token", "one of both"),
         ('[source.s]\nurl = "http://h/x"\nca_file="/ca"', "ca_file", "means nothing for a URL with http:"),
         ('[source.s]\nurl = "https://h/x"\nhosts=["http://o"]', "hosts[1]", "must be the name of a host"),
-        ('[store.s]\nurl = "https://h/x"', "trust", 'nothing can be put there by https:; write trust = "read-only"'),
         ('[store.s]\nurl = "s3://b"\naccess_key="env:A"', "secret_key", "is missing; access_key needs it"),
         ('[store.s]\nurl = "s3://b"\nendpoint="h:9000"', "endpoint", "must be the base URL"),
         ('[store.s]\nurl = "s3://b"\nendpoint="https://a:pw@h"', "endpoint", "holds a user"),
