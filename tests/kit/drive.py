@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,6 +51,7 @@ class Drive:
     granted: int = 0
     page: int = 1000
     ignores_ranges: bool = False
+    lock: Lock = field(default_factory=Lock)
 
     def put(self, name: str, parent: str, content: bytes | None = None, **more: Any) -> str:
         """Put a file, or a folder where it has no content; its id."""
@@ -100,9 +102,11 @@ def running_drive() -> Iterator[Drive]:
             except jwt.PyJWTError:
                 self.say(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
                 return
-            drive.granted += 1
-            drive.tokens.add(f"token{drive.granted}")
-            self.say(200, {"access_token": f"token{drive.granted}", "expires_in": 3600})
+            with drive.lock:
+                drive.granted += 1
+                token = f"token{drive.granted}"
+                drive.tokens.add(token)
+            self.say(200, {"access_token": token, "expires_in": 3600})
 
         def get(self) -> None:
             parts = urlsplit(self.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Lock
 from typing import cast
 
 from dbproc.core.errors import PermanentError
@@ -32,6 +33,10 @@ LIBRARIES = {
 """What each of them imports that dbproc does not need otherwise."""
 
 
+_IMPORTING = Lock()
+"""Threads open places at the same time, and libraries that import themselves in a circle stand no two of them."""
+
+
 def open_place(spec: PlaceSpec) -> Place:
     """The place of a specification; nothing is connected before it is used.
 
@@ -46,7 +51,9 @@ def open_place(spec: PlaceSpec) -> Place:
     lacking = missing(spec.scheme)
     if lacking is not None:
         raise PermanentError(lacking)
-    return cast(Place, import_module(f"dbproc.storage.stores.{name}").place(spec))
+    with _IMPORTING:
+        module = import_module(f"dbproc.storage.stores.{name}")
+    return cast(Place, module.place(spec))
 
 
 def missing(scheme: str) -> str | None:

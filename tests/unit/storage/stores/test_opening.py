@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -57,3 +58,26 @@ def test_each_extra_has_the_libraries_of_its_protocol() -> None:
 def test_a_protocol_that_nobody_speaks_is_refused() -> None:
     with pytest.raises(PermanentError, match="begins with none of file, sftp"):
         open_place(StoreSpec(name="s", url="ftp://h"))
+
+
+def test_threads_may_open_their_places_at_the_same_time() -> None:
+    program = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+from dbproc.core.places import StoreSpec
+from dbproc.storage.stores.opening import open_place
+urls = ["http://h", "s3://bucket", "vos://a/x"] * 3
+start, failed = threading.Barrier(len(urls)), []
+def work(url):
+    spec = StoreSpec(name="s", url=url, endpoint="" if url.startswith("http:") else "https://h")
+    start.wait()
+    try:
+        open_place(spec).close()
+    except BaseException as error:
+        failed.append(repr(error))
+threads = [threading.Thread(target=work, args=(url,)) for url in urls]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+print(*failed)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stdout.strip() == ""
