@@ -297,6 +297,7 @@ def test_a_store_that_hangs_keeps_no_run_from_ending(sqlite_mission: Mission, tm
         run = mission.start()
         while not mission.rows("SELECT 1 FROM transfer WHERE rule = 'recall' AND state = 'moving'"):
             assert run.poll() is None, run.communicate()
+            time.sleep(0.05)  # the database is the run's
         told = time.monotonic()
         run.terminate()
         run.communicate(timeout=30)
