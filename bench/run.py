@@ -21,10 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import decision, edits, files, idle, idx, ingest, jobs, keys, whatif  # noqa: E402
+from bench import decision, edits, files, idle, idx, ingest, jobs, keys, transfers, whatif  # noqa: E402
 from bench.places import Database, Place, postgresql, sqlite  # noqa: E402
 from bench.table import Row, print_table  # noqa: E402
 
+BENCHMARKS = ("idle", "edits", "ingest", "decision", "keys", "jobs", "whatif", "files", "idx", "transfers")
 DATABASES: dict[str, Callable[[Path], Iterator[Database]]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
@@ -63,13 +64,20 @@ def _chosen(options: argparse.Namespace) -> list[Callable[[Place], list[Row]]]:
         "whatif": partial(whatif.measure, files=options.files, rounds=rounds),
         "files": partial(files.measure, files=options.catalogue, rounds=rounds),
         "idx": partial(idx.measure, side=options.side, images=options.images, rounds=rounds),
+        "transfers": partial(
+            transfers.measure,
+            mebibytes=options.mebibytes,
+            files=options.small,
+            listed=options.listed,
+            rounds=rounds,
+        ),
     }
     return [known[name] for name in options.benchmark or known]
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    names = "idle, edits, ingest, decision, keys, jobs, whatif, files, idx [all]"
+    names = ", ".join(BENCHMARKS) + " [all]"
     parser.add_argument("benchmark", nargs="*", metavar="BENCHMARK", help=names)
     parser.add_argument("--days", type=int, default=1_000, help="days of the mission [%(default)s]")
     parser.add_argument("--many-days", type=int, default=10_000, help="days of the large one [%(default)s]")
@@ -80,6 +88,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--catalogue", type=int, default=1_000_000, help="files that are listed [%(default)s]")
     parser.add_argument("--side", type=int, default=640, help="of the volume of idx, in samples [%(default)s: 1 GiB]")
     parser.add_argument("--images", type=int, default=1_000, help="small images of idx [%(default)s]")
+    parser.add_argument("--mebibytes", type=int, default=1024, help="of the large file of transfers [%(default)s]")
+    parser.add_argument("--small", type=int, default=10_000, help="small files of transfers [%(default)s]")
+    parser.add_argument("--listed", type=int, default=100_000, help="files of a listing of transfers [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed, in turn [%(default)s]")
     parser.add_argument("--idle-rounds", type=int, default=15, help="the same for idle and edits [%(default)s]")
     parser.add_argument("--slots", type=int, default=2, help="slots for jobs [%(default)s]")
@@ -87,7 +98,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, help="a place on a disk for the missions [the system's for such]")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    unknown = set(options.benchmark) - {"idle", "edits", "ingest", "decision", "keys", "jobs", "whatif", "files", "idx"}
+    unknown = set(options.benchmark) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {names.removesuffix(' [all]')}")
     return options

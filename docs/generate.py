@@ -35,6 +35,8 @@ from dbproc.changes.reinspect import Reinspected
 from dbproc.changes.replace import Replaced
 from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.restore import Restored
+from dbproc.changes.staging.answer import StageAnswer
+from dbproc.changes.staging.usage import AreaUsage
 from dbproc.changes.whatif import Prediction
 from dbproc.changes.withdraw import Withdrawn
 from dbproc.cli import dbproc
@@ -66,6 +68,7 @@ from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
+from dbproc.database.staging import StageCount
 from dbproc.explain.activity import Activity
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
@@ -315,6 +318,10 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc compare": ("", Compared),
     "dbproc links": ("list of ", TreeTold),
     "dbproc links DIR": ("", LinksMade),
+    "dbproc stage; stages show": ("", StageAnswer),
+    "dbproc stages list": ("list of ", StageCount),
+    "dbproc stages end": ("list of ", StageAnswer),
+    "dbproc stages usage": ("list of ", AreaUsage),
     "dbproc unlock": ("", Unlocked),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),

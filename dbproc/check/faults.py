@@ -43,6 +43,7 @@ class Kind(StrEnum):
         "kept_missing",
         "The bytes of a file that was withdrawn, replaced or reaped are not where they are kept.",
     )
+    FEW_COPIES = "few_copies", "Files have fewer verified copies in stores than the mission wants."
     RELEASE_MANIFEST = (
         "release_manifest",
         "The manifest of a release of data is not there, or (found with --deep) not as it was recorded.",

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dbproc.check.copies import copy_faults
 from dbproc.check.data_releases import doubtful as doubtful_releases
 from dbproc.check.data_releases import release_faults
 from dbproc.check.definition import directory_faults, program_faults, world_writable_programs
@@ -207,6 +208,7 @@ def _compare(store: Store, site: _Site, *, deep: bool) -> tuple[Files, Records, 
         queued = queue.load(connection)
         faults += found.undue
         released = data_releases.named(connection), doubtful_releases(connection, definition.mission)
+        faults += copy_faults(connection, definition)
         aside = list(kept(definition.mission, audit.kept_rows(connection)))
         faults += forgotten(definition, found.stale, queued, waitingslots.entries(connection), facts)
         faults += queued_in_vain(definition, found.stale, queued, records.queue, facts)

@@ -112,7 +112,8 @@ class _Repair:
         gone = [mark for mark in marks if not mark.exists and not os.path.lexists(mark.path)]
         with self._store.begin() as connection:
             elsewhere = kept(connection, self._mission, [mark.file_id for mark in gone])
-            replication.set_offloaded(connection, sorted(elsewhere))
+            if elsewhere:
+                replication.set_offloaded(connection, sorted(elsewhere))
             away, gone = _divided(gone, elsewhere)
             there = [mark.file_id for mark in back if mark.file_id in right]
             files.set_existing(connection, [mark.file_id for mark in gone], exists=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,12 @@ def fetch_command(
         print_json(FetchTold(answers, report.events, report.counts, status))
     else:
         for each in answers:
-            _print(each, is_plan=dry_run, everything=everything, is_quiet=quiet_if_busy)
+            if each.is_busy and not quiet_if_busy:
+                click.echo(f"source {cell(each.source)}: another process fetches from it", err=True)
+            elif dry_run:
+                _print_plan(each, everything=everything)
+            elif names or _has_moved(each) or sys.stdout.isatty():
+                _print(each)
     return status
 
 
@@ -112,26 +118,29 @@ def _logged(mission: Mission) -> Iterator[None]:
             stop_logging(log)
 
 
-def _print(answer: SourceFetched, *, is_plan: bool, everything: bool, is_quiet: bool) -> None:
-    """Say what came of a source, where anything did."""
-    name = f"source {cell(answer.source)}"
-    if answer.is_busy:
-        if not is_quiet:
-            click.echo(f"{name}: another process fetches from it", err=True)
-        return
-    if is_plan:
-        _print_plan(name, answer, everything=everything)
-        return
+def _has_moved(answer: SourceFetched) -> bool:
+    """Whether anything came to an end: what only waits is not said again and again to whoever cron mails to."""
+    return bool(answer.verified or answer.unverified or answer.failed)
+
+
+def _print(answer: SourceFetched) -> None:
+    """Say what came of a source."""
     done = answer.verified + answer.unverified
-    counts = {"fetched": done, "unverified": answer.unverified, "failed": answer.failed, "wait": answer.waiting}
-    words = [f"{count} {what}" for what, count in counts.items() if count]
-    if answer.left:
-        words.append(f"{answer.left} left for a later look")
-    if words:
-        click.echo(f"{name}: {', '.join(words)}; {size_words(answer.bytes)}")
+    counts = {
+        "fetched": done,
+        "unverified": answer.unverified,
+        "failed": answer.failed,
+        "waiting": answer.waiting,
+        "left for a later look": answer.left,
+    }
+    nothing = "nothing new" if answer.problem is None else "nothing fetched"
+    words = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or nothing
+    click.echo(f"source {cell(answer.source)}: {words}{f'; {size_words(answer.bytes)}' if answer.bytes else ''}")
 
 
-def _print_plan(name: str, answer: SourceFetched, *, everything: bool) -> None:
+def _print_plan(answer: SourceFetched, *, everything: bool) -> None:
+    """Say what would be fetched."""
+    name = f"source {cell(answer.source)}"
     if answer.problem:
         click.echo(f"{name}: {cell(answer.problem)}", err=True)
     if answer.listed is None:

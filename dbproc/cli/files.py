@@ -90,7 +90,13 @@ def _print_rows(rows: Iterator[ListedFile]) -> None:
 
 def _cells(row: ListedFile) -> Sequence[object]:
     time = period_words(Period(row.start, row.stop))
-    return row.filename, time, row.version, size_words(row.size), _minute(row.arrived), note_of(row)
+    return row.filename, time, row.version, size_words(row.size), _minute(row.arrived), _note(row)
+
+
+def _note(row: ListedFile) -> str:
+    """What is to be known of a file, and where the bytes are of one that is not on the disk."""
+    where = f"in {', '.join(row.stores)}" if row.offloaded is not None and row.stores else ""
+    return " ".join(filter(None, (note_of(row), where)))
 
 
 def _minute(time: dt.datetime | None) -> str:

@@ -23,7 +23,7 @@ def show_command() -> None:
 @show_command.command("mission")
 @asking_options
 def mission_command(mission: str, as_json: bool) -> None:
-    """Show the mission and its directories."""
+    """Show the mission, its directories, and where its files come from and are kept."""
     with open_mission(mission, read_only=True) as store:
         answer = definition.mission(store)
     show(answer, as_json, _print_mission)
@@ -35,6 +35,8 @@ def _print_mission(answer: ShownMission) -> None:
     )
     for name in ("root", "incoming", "quarantine", "codes", "inspectors"):
         click.echo(f"  {name}: {getattr(answer, name)}")
+    for table in answer.tables:
+        click.echo(f"  {table.kind} {table.name}: {table.words}")
 
 
 @show_command.command("products")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbproc.cli.common import (
-    all_option,
     asking_options,
     cell,
     dry_run_option,
@@ -111,7 +110,7 @@ def stage_command(
     again it is the same request, and what is missing of it is placed. What waits, because a store is down or the disk
     full, is placed by the next run.
 
-    For example: dbproc stage --product l2 --start 2024-03 --to scratch/ada/march --link symlink --expires 30d
+    For example: dbproc stage --product l2 --start 2024-03-01 --to scratch/ada/march --link symlink --expires 30d
     """
     from dbproc.changes.staging.placing import work
     from dbproc.changes.staging.request import Wanted, request
@@ -194,7 +193,7 @@ def stages_command() -> None:
 
 
 @stages_command.command("list")
-@all_option
+@click.option("--all", "everything", is_flag=True, help="Also those that are at an end.")
 @asking_options
 def list_command(everything: bool, mission: str, as_json: bool) -> None:
     """List the requests that are not at an end, or all, with how far each is."""
@@ -252,7 +251,7 @@ def _print_ended(done: Sequence[StageAnswer]) -> None:
         if each.removed_time is None:
             click.echo(f"request {each.stage_id}: another process works at it, and was told; the next run removes it")
             continue
-        stayed = [file for file in each.files if file.reason.startswith(("it was", "something", "it stays"))]
+        stayed = [file for file in each.files if file.state is StageState.REMOVED and file.reason]
         click.echo(f"request {each.stage_id} is ended: {_files(each.count(StageState.REMOVED))}")
         print_some([f"{file.target}: {file.reason}" for file in stayed], "  ", by="--json")
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from dbproc.changes.staging.usage import AreaUsage
 from dbproc.cli.common import (
     asking_options,
     cell,
@@ -23,7 +24,7 @@ from dbproc.cli.terminal import bad, pending
 from dbproc.core.errors import DbprocError
 from dbproc.core.model import Period
 from dbproc.core.slot_text import SlotChoice
-from dbproc.core.text import one_line
+from dbproc.core.text import one_line, size_words
 from dbproc.database.summary import ProductInNumbers
 from dbproc.explain.expectations import LateProduct, WaitingSlot
 from dbproc.explain.status import Condition, RunningNow, SourceNow, Status, Untold, Waiting, mission_status
@@ -122,6 +123,8 @@ def _print_status(facts: Status) -> None:
     click.echo(f"incoming: {incoming.problem or f'{incoming.settled} settled, {incoming.unsettled} unsettled'}")
     for source in facts.sources:
         echo_folded(f"source {cell(source.source)}: {_source_words(source)}")
+    for each in facts.staged:
+        echo_folded(f"staged {cell(each.area)}/{cell(each.owner)}: {_staged_words(each)}")
     for edit in facts.edited_codes:
         click.echo(f"edited: {edit.code}: {edit.changed}; {edit.consequence}")
     click.echo(f"queue: {facts.queue} files")
@@ -156,6 +159,10 @@ def _print_status(facts: Status) -> None:
         click.echo(cell(f"  {lost.file}: {lost.words}"))
     if facts.lost > len(facts.lost_files):
         click.echo(f"  and {facts.lost - len(facts.lost_files):,} more; to see them: dbproc files --missing")
+    if facts.few_copies:
+        click.echo(bad("\nfewer verified copies in stores than are wanted:"))
+    for few in facts.few_copies:
+        echo_folded(f"  {cell(str(few))}")
     if facts.quarantine:
         click.echo(f"\nin quarantine: {facts.quarantine}")
     for entry in facts.quarantined:
@@ -171,7 +178,7 @@ def _source_words(source: SourceNow) -> str:
         return "not in use"
     looked = "not looked at yet" if source.looked is None else f"looked at {cell(source.looked)}"
     following = "" if source.next_look is None else f", again after {cell(source.next_look)}"
-    counts = (f"{source.waiting} wait" if source.waiting else "", f"{source.failed} failed" if source.failed else "")
+    counts = (f"{source.waiting} waiting" if source.waiting else "", f"{source.failed} failed" if source.failed else "")
     shown = "".join(f", {each}" for each in counts if each)
     return f"{looked}{following}{shown}{'; ' + bad(cell(source.problem)) if source.problem else ''}"
 
@@ -198,6 +205,14 @@ def _print_untold(untold: Sequence[Untold]) -> None:
         click.echo("\nnot told, or not for certain:")
     for each in untold:
         echo_folded(f"  {each.event}: {cell(each.message)}; hook {each.hook}: {cell(each.problem)}")
+
+
+def _staged_words(each: AreaUsage) -> str:
+    words = [f"{each.requests:,} request{'' if each.requests == 1 else 's'}"]
+    words += [size_words(each.placed) + ("" if each.quota is None else f" of {size_words(each.quota)}")]
+    words += [f"{each.waiting_files:,} waiting ({size_words(each.waiting)})"] if each.waiting_files else []
+    words += [f"{each.failed_files:,} failed"] if each.failed_files else []
+    return ", ".join(words)
 
 
 def _print_waiting(waiting: Sequence[WaitingSlot]) -> None:

@@ -73,7 +73,7 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
         arrived = "" if file.arrived is None else f", came {cell(file.arrived)}"
         click.echo(f"  was {'fetched' if facts.fetched else 'delivered'}{arrived}")
         for row in facts.fetched:
-            echo_folded(f"  {_fetched_words(row)}")
+            echo_folded(f"  {_fetched_words(row, file.digest)}")
     else:
         _print_attempt(facts, everything=everything)
     if mark := mark_of(file):
@@ -87,6 +87,8 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
         echo_folded(f"  {_correction_words(correction)}")
     if file.standing is not Standing.IN_PLACE:
         click.echo(f"  is{standing_words(file.standing).lstrip(',')}")
+    if facts.stores:
+        echo_folded(f"  has copies in {', '.join(map(cell, facts.stores))}")
     if facts.newest != file.filename:
         click.echo(f"  is replaced by {cell(facts.newest)}")
     elif facts.state is not None:
@@ -97,11 +99,12 @@ def _print_why_file(facts: WhyFile, *, everything: bool) -> None:
     print_some(upstream, "  ", everything=everything)
 
 
-def _fetched_words(row: ShownTransfer) -> str:
+def _fetched_words(row: ShownTransfer, digest: str) -> str:
     """From where a file was fetched, when, and how sure it is that its bytes are those of there."""
     told = f", as {cell(row.expected_of)} says" if row.expected_of else ""
     sure = f"verified{told}" if row.state is TransferState.VERIFIED else f"unverified: {cell(row.reason)}"
-    return f"from {cell(row.origin)}, {cell(row.ended)}: {cell(row.digest)}, {sure}"
+    other = "" if row.digest == digest else f" with {cell(row.digest)}"
+    return f"from {cell(row.origin)} on {cell(row.ended)}{other}, {sure}"
 
 
 def _few(facts: WhyFile, reasons: Sequence[str], *, everything: bool) -> Sequence[str]:
@@ -184,6 +187,10 @@ def _print_cause(facts: Cause, depth: int, *, everything: bool) -> None:
             _print_at(depth + 1, f"log: {attempt.log}")
     for arrived in facts.incoming:
         _print_at(depth + 1, f"in incoming: {cell(arrived.file)} {arrived.text}")
+    for coming in facts.on_their_way:
+        until = "" if coming.next_try is None else f" until {cell(coming.next_try)}"
+        words = f"{cell(coming.filename)}: {coming.state}{until}{f': {cell(coming.reason)}' if coming.reason else ''}"
+        _print_at(depth + 1, f"at the source {cell(coming.source)}: transfer {coming.transfer_id}: {words}")
     for entry in facts.quarantined:
         words = f"{entry.quarantine_id} {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}"
         _print_at(depth + 1, f"in quarantine: {words}")

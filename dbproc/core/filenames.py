@@ -80,9 +80,6 @@ _TIME_FIELDS: dict[str, Callable[[dt.datetime], object]] = {
     "datetime": lambda t: t.date().isoformat(),
 }
 
-TIME_FIELDS = frozenset(_TIME_FIELDS)
-"""The fields that are parts of a time."""
-
 _OF_ANY_LENGTH = frozenset({"QACODE", "VERSION", "datetime", "mday", "APID"})
 """The fields of :data:`FIELDS` that may be longer or shorter."""
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from dbproc.core import bounds
 from dbproc.core.durations import SECONDS
 from dbproc.core.json_tables import tables_codec
-from dbproc.core.keys import DURATION, NUMBER, TEXT, WORDS, key, keys, option
+from dbproc.core.keys import DURATION, NUMBER, TEXT, WORDS, key, option
 from dbproc.core.states import NoticeEvent
 from dbproc.core.text_lists import PATTERNS
 
@@ -75,14 +75,7 @@ class Hook:
     @property
     def summary(self) -> str:
         """What it is, in words."""
-        words = [
-            f"{each.toml} {_plain(value)}" for each in keys(Hook) if (value := getattr(self, each.name)) != each.default
-        ]
-        return ", ".join(words)
-
-
-def _plain(value: object) -> str:
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+        return self.webhook or " ".join(self.command)
 
 
 HOOKS = tables_codec(Hook)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dbproc.core.errors import NotFoundError
 from dbproc.core.likeness import no_such
 from dbproc.core.model import Definition, Mission, Process, Product
-from dbproc.core.places import StoreSpec
+from dbproc.core.places import ROOT, StoreSpec
 
 
 def process_named(definition: Definition, name: str) -> Process:
@@ -44,6 +44,8 @@ def store_named(mission: Mission, name: str) -> StoreSpec:
     """
     stores = {store.name: store for store in mission.stores}
     wanted = name.removeprefix("store ")
+    if wanted == ROOT:
+        raise NotFoundError("the root is looked at by: dbproc check; what lies in it is taken in by: dbproc adopt")
     if wanted not in stores:
         raise NotFoundError(no_such("store", wanted, stores))
     return stores[wanted]

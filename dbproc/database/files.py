@@ -141,6 +141,19 @@ def known_by_identity(connection: Connection, identities: Iterable[Identity]) ->
     return names
 
 
+def known_of_days(connection: Connection, some: Sequence[NewFile]) -> dict[Identity, str]:
+    """The names of the files of the products and days of some, by what must be unique about them: quicker than
+    :func:`known_by_identity` where there are many."""
+    columns = (FILE.c.product_id, FILE.c.utc_file_date, FILE.c.process_keywords, *version_columns(FILE))
+    products, dates = {file.product_id for file in some}, sorted({file.facts.date for file in some})
+    names: dict[Identity, str] = {}
+    for days in batches(dates, 1000):
+        is_meant = (FILE.c.product_id.in_(products), FILE.c.utc_file_date.in_(days), FILE.c.replaced_by.is_(None))
+        for row in connection.execute(select(*columns, FILE.c.filename).where(*is_meant)):
+            names[tuple(row[:6])] = row[6]
+    return names
+
+
 def identity_of(file: NewFile) -> Identity:
     """What must be unique about a file."""
     version = file.version

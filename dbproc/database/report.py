@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, null, select
 
-from dbproc.core.states import AttemptStatus, Correction, Standing
+from dbproc.core.states import EXISTING, AttemptStatus, Correction, Standing
 from dbproc.database import schema
 from dbproc.database._queries import FILE, columns_of, standing
 
@@ -19,8 +19,9 @@ class Holding:
     """What the catalogue holds of a product."""
 
     product: str  #: its name
-    files: int  #: how many files are in their places, of all versions
-    size: int  #: bytes of these
+    files: int  #: how many files are in their places or in stores, of all versions
+    size: int  #: bytes of those that are in their places
+    offloaded: int  #: how many of the files are in stores alone
     first: dt.date | None  #: the date of the first of them
     last: dt.date | None  #: the date of the last of them
     gone: int  #: how many are gone from disk
@@ -64,11 +65,12 @@ def holdings(connection: Connection) -> list[Holding]:
     def count(*standings: Standing) -> object:
         return func.coalesce(func.sum(case((of.in_(standings), 1), else_=0)), 0)
 
-    is_there = of == Standing.IN_PLACE
+    is_there, is_here = of.in_(EXISTING), of == Standing.IN_PLACE
     statement = (
         select(
             product.product_name,
-            *(count(Standing.IN_PLACE), func.coalesce(func.sum(case((is_there, files.c.file_size), else_=0)), 0)),
+            *(count(*EXISTING), func.coalesce(func.sum(case((is_here, files.c.file_size), else_=0)), 0)),
+            count(Standing.OFFLOADED),
             *(func.min(case((is_there, files.c.utc_file_date))), func.max(case((is_there, files.c.utc_file_date)))),
             count(Standing.LOST),
             count(Standing.WITHDRAWN, Standing.FOLLOWING),
@@ -80,9 +82,17 @@ def holdings(connection: Connection) -> list[Holding]:
     )
     return [
         Holding(
-            product=name, files=there, size=int(size), first=first, last=last, gone=gone, withdrawn=back, former=former
+            product=name,
+            files=there,
+            size=int(size),
+            offloaded=away,
+            first=first,
+            last=last,
+            gone=gone,
+            withdrawn=back,
+            former=former,
         )
-        for name, there, size, first, last, gone, back, former in connection.execute(statement)
+        for name, there, size, away, first, last, gone, back, former in connection.execute(statement)
     ]
 
 

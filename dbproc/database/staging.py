@@ -14,7 +14,7 @@ from dbproc.core.errors import NotFoundError
 from dbproc.core.places import Link
 from dbproc.core.staging import takes_room
 from dbproc.core.states import StageState, Standing
-from dbproc.core.transfers import Transfer, TransferState
+from dbproc.core.transfers import Spot, Transfer, TransferState
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_row, insert_rows, standing
 
@@ -85,6 +85,8 @@ class Usage:
     requests: int  #: how many requests are not at an end
     placed: int  #: bytes that are placed; links count nothing
     waiting: int  #: bytes that wait for their turn
+    waiting_files: int  #: how many files wait
+    failed_files: int  #: how many files cannot be placed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +219,12 @@ def usages(connection: Connection) -> list[Usage]:
         sizes.c.area, sizes.c.owner, sizes.c.is_placed
     )
     bytes_of = {(area, owner, bool(placed)): int(size) for area, owner, placed, size in connection.execute(total)}
+    waits, fails = (
+        func.sum(case((_FILE.c.state == each, 1), else_=0)) for each in (StageState.WAITING, StageState.FAILED)
+    )
+    files = select(*by, waits, fails).join(_FILE, _FILE.c.stage_id == _STAGE.c.stage_id)
+    files = files.where(_STAGE.c.removed_time.is_(None)).group_by(*by)
+    files_of = {(area, owner): (int(wait), int(fail)) for area, owner, wait, fail in connection.execute(files)}
     return [
         Usage(
             area=area,
@@ -224,6 +232,8 @@ def usages(connection: Connection) -> list[Usage]:
             requests=number,
             placed=bytes_of.get((area, owner, True), 0),
             waiting=bytes_of.get((area, owner, False), 0),
+            waiting_files=files_of.get((area, owner), (0, 0))[0],
+            failed_files=files_of.get((area, owner), (0, 0))[1],
         )
         for (area, owner), number in found.items()
     ]
@@ -341,6 +351,12 @@ def settle(
     known = {name: value for name, value in values.items() if value not in (None, "") or name == "reason"}
     is_of = and_(_FILE.c.transfer_id == transfer.transfer_id, _FILE.c.state != StageState.REMOVED)
     connection.execute(update(_FILE).where(is_of).values(known))
+
+
+def set_origin(connection: Connection, transfer_id: int, origin: Spot) -> None:
+    """Record from where a file comes instead."""
+    values = {"origin_place": origin.place, "origin_path": origin.path}
+    connection.execute(update(_FILE).where(_FILE.c.transfer_id == transfer_id).values(values))
 
 
 def hand_over(connection: Connection, number: int, placed: str) -> None:

@@ -15,6 +15,8 @@ from dbproc.database import schema
 from dbproc.database._queries import batches
 
 _T = schema.transfer
+AT_WORK = (TransferState.MOVING, TransferState.CHECKING)
+"""The states of transfers that a process is at."""
 
 
 def ask(connection: Connection, orders: Sequence[Order]) -> list[int]:
@@ -136,9 +138,16 @@ def due(
     return _select(connection, *conditions, limit=limit)
 
 
+def reasons_put_off(connection: Connection, rule: str, now: dt.datetime) -> list[str]:
+    """Why transfers of a rule wait for a later try, each reason once."""
+    waits = (_T.c.rule == rule, _T.c.state == TransferState.WAITING, _T.c.next_try > now)
+    return list(connection.scalars(select(_T.c.reason).where(*waits).distinct().order_by(_T.c.reason)))
+
+
 def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
-    """The rules of which transfers wait whose time has come, by their names."""
-    statement = select(_T.c.rule).where(_is_due(now)).distinct().order_by(_T.c.rule)
+    """The rules of which transfers wait whose time has come, or are at work: one that ended may have left them."""
+    is_at_work = _T.c.state.in_((TransferState.MOVING, TransferState.CHECKING))
+    statement = select(_T.c.rule).where(or_(_is_due(now), is_at_work)).distinct().order_by(_T.c.rule)
     return list(connection.scalars(statement))
 
 
@@ -232,7 +241,7 @@ def note(connection: Connection, notes: Iterable[Mapping[str, Any]]) -> None:
     names = [name for name in rows[0] if name != "number"]
     statement = (
         update(_T)
-        .where(_T.c.transfer_id == bindparam("number"), _T.c.state.in_(OPEN))
+        .where(_T.c.transfer_id == bindparam("number"), _is_one_of(OPEN))
         .values({_T.c[name]: bindparam(f"new_{name}") for name in names})
     )
     values = [{"number": row["number"]} | {f"new_{name}": row[name] for name in names} for row in rows]
@@ -251,12 +260,32 @@ def end(connection: Connection, number: int, state: TransferState, **values: Any
     return bool(_change(connection, [number], state, given))
 
 
+def complete(connection: Connection, ends: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Files are where they were to go: each a mapping of ``number``, ``state`` and of columns, the same of all; the
+    numbers of those that were in a state before that."""
+    if not ends:
+        return set()
+    now = dt.datetime.now(dt.UTC)
+    fixed = {"state_time": now, "ended_time": now, "next_try": None, "bytes_per_second": None}
+    names = [name for name in ends[0] if name != "number"]
+    statement = (
+        update(_T)
+        .where(_T.c.transfer_id == bindparam("number"), _is_one_of(AT_WORK))
+        .values(fixed | {name: bindparam(f"new_{name}") for name in names})
+    )
+    rows = [{"number": row["number"]} | {f"new_{name}": row[name] for name in names} for row in ends]
+    connection.execute(statement, rows)
+    done: set[int] = set()
+    for some in batches(sorted(row["number"] for row in rows)):
+        is_complete = _T.c.state.in_((TransferState.VERIFIED, TransferState.UNVERIFIED))
+        done.update(connection.scalars(select(_T.c.transfer_id).where(_T.c.transfer_id.in_(some), is_complete)))
+    return done
+
+
 def wait(connection: Connection, number: int, reason: str, next_try: dt.datetime | None, **values: Any) -> bool:
     """A transfer waits for its next try; whether it was at work."""
     given = {"reason": reason, "next_try": next_try, "bytes_per_second": None, **values}
-    return bool(
-        _change(connection, [number], TransferState.WAITING, given, of=(TransferState.MOVING, TransferState.CHECKING))
-    )
+    return bool(_change(connection, [number], TransferState.WAITING, given, of=AT_WORK))
 
 
 def put_off(connection: Connection, rule: str, place: str, reason: str, next_try: dt.datetime) -> int:
@@ -267,16 +296,17 @@ def put_off(connection: Connection, rule: str, place: str, reason: str, next_try
 
 
 def revive(connection: Connection, rule: str, reason: str) -> list[int]:
-    """Have all of a rule wait that a process which has ended left at work."""
-    now = dt.datetime.now(dt.UTC)
-    at_work = (TransferState.MOVING, TransferState.CHECKING)
-    statement = (
-        update(_T)
-        .where(_T.c.rule == rule, _T.c.state.in_(at_work))
-        .values(state=TransferState.WAITING, state_time=now, reason=reason, next_try=None, bytes_per_second=None)
-        .returning(_T.c.transfer_id)
-    )
-    return list(connection.scalars(statement))
+    """Have all of a rule wait that a process which has ended left at work: that was no try."""
+    values = {
+        "state": TransferState.WAITING,
+        "state_time": dt.datetime.now(dt.UTC),
+        "tries": _T.c.tries - 1,
+        "reason": reason,
+        "next_try": None,
+        "bytes_per_second": None,
+    }
+    statement = update(_T).where(_T.c.rule == rule, _T.c.state.in_(AT_WORK)).values(values)
+    return list(connection.scalars(statement.returning(_T.c.transfer_id)))
 
 
 def retry(connection: Connection, numbers: Collection[int]) -> set[int]:
@@ -350,3 +380,8 @@ def _change(
         statement = update(_T).where(_T.c.transfer_id.in_(some), is_before).values(given)
         changed |= set(connection.scalars(statement.returning(_T.c.transfer_id)))
     return changed
+
+
+def _is_one_of(states: Iterable[TransferState]) -> ColumnElement[bool]:
+    """That a transfer is in one of some states, in a statement that is carried out for many at once."""
+    return or_(*(_T.c.state == state for state in states))

@@ -13,6 +13,7 @@ from dbproc.database import corrections, data_releases
 from dbproc.database.corrections import CorrectionRow
 from dbproc.database.definition.load import load_mission
 from dbproc.database.files import FileRow
+from dbproc.database.replicas import stores_with
 from dbproc.database.selection import PAGE, Selection, page_of
 from dbproc.database.store import Store, Transaction
 from dbproc.explain.files import ListedFile
@@ -55,13 +56,14 @@ def released_files(store: Store, name: str) -> Iterator[ReleasedFile]:
 def _told(connection: Transaction, mission: Mission, name: str, rows: Sequence[FileRow]) -> Iterator[ReleasedFile]:
     then = data_releases.entries_of(connection, name, [row.file_id for row in rows])
     places = places_of(connection, mission, rows)
+    stores = stores_with(connection, [row.file_id for row in rows])
     away = [row.file_id for row in rows if not row.standing.exists]
     done = {each.file_id: each for each in reversed(corrections.of_files(connection, away)) if _takes_out(each)}
     for row in rows:
         digest, entry = then[row.file_id]
         path = path_in(entry) if entry else None
         since = _since(row, done.get(row.file_id), path, digest)
-        more = {"released_path": path, "released_digest": digest, "since": since}
+        more = {"stores": stores.get(row.file_id, ()), "released_path": path, "released_digest": digest, "since": since}
         yield extended(ReleasedFile, row, path=places[row.file_id], **more)
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dbproc.core.errors import NO_MISSION, NotFoundError
+from dbproc.core.keys import Form, keys
 from dbproc.core.lookup import number_named
-from dbproc.core.spec import Definition
+from dbproc.core.spec import Definition, MissionSpec
 from dbproc.database.definition.specs import NumberedDefinition, numbered_definition
 from dbproc.database.store import Store
 from dbproc.mission.input_words import input_words
+from dbproc.mission.keywise import given_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTable:
+    """A hook, a source, a store, a rule of replication or an area."""
+
+    kind: str  #: which of them
+    name: str  #: its name; of a rule its place in the mission file
+    words: str  #: its keys, without those that are as they are by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +38,7 @@ class ShownMission:
     inspectors: str  #: where inspectors are
     products: int  #: how many products there are
     processes: int  #: how many processes there are
+    tables: tuple[ShownTable, ...]  #: its hooks, sources, stores, rules of replication and areas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +101,15 @@ def mission(store: Store) -> ShownMission:
         inspectors=held.inspectors,
         products=len(found.products),
         processes=len(found.processes),
+        tables=tuple(_tables(held)),
     )
+
+
+def _tables(mission: MissionSpec) -> Iterator[ShownTable]:
+    for key in keys(MissionSpec):
+        if key.form is Form.TABLES:
+            for each in getattr(mission, key.name):
+                yield ShownTable(kind=key.words, name=each.name, words=", ".join(given_words(each)))
 
 
 def products(store: Store, names: tuple[str, ...] = ()) -> tuple[ShownProduct, ...]:

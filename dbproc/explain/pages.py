@@ -130,6 +130,7 @@ def report_page(answer: MissionReport) -> str:
         section("Late and waiting", *_pending(answer.status)),
         section("Corrections", *_corrections(answer)),
         section("Quarantine", *_quarantine(answer.status)),
+        *((section("Staged", _staged(answer.status)),) if answer.status.staged else ()),
         section("Runs", _runs(answer)),
     )
 
@@ -153,7 +154,20 @@ def _summary(answer: MissionReport) -> Iterator[Markup]:
 
 def _products(answer: MissionReport) -> Markup:
     held = {each.product: each for each in answer.holdings}
-    head = ("product", "level", "format", "made by", "expected", "files", "size", "first", "last", "withdrawn", "gone")
+    head = (
+        "product",
+        "level",
+        "format",
+        "made by",
+        "expected",
+        "files",
+        "size",
+        "offloaded",
+        "first",
+        "last",
+        "withdrawn",
+        "gone",
+    )
     defined = {each.product for each in answer.products}
     rows = [
         (each.product, f"{each.level:g}", each.format, each.made_by, each.expected, *_held(held[each.product]))
@@ -168,7 +182,7 @@ def _products(answer: MissionReport) -> Markup:
 
 
 def _held(row: Holding) -> Sequence[object]:
-    return row.files, size_words(row.size), row.first, row.last, row.withdrawn, row.gone
+    return row.files, size_words(row.size), row.offloaded, row.first, row.last, row.withdrawn, row.gone
 
 
 def _processes(answer: MissionReport) -> Markup:
@@ -248,6 +262,18 @@ def _quarantine(status: Status) -> Iterator[Markup]:
     more = status.quarantine - len(status.quarantined)
     if more > 0:
         yield note(f"and {more:,} more")
+
+
+def _staged(status: Status) -> Markup:
+    rows = (
+        (
+            *(each.area, each.owner, each.requests, _size(each.placed), _size(each.waiting), _size(each.quota)),
+            *(each.waiting_files, each.failed_files),
+        )
+        for each in status.staged
+    )
+    head = ("area", "user", "requests", "placed", "waiting", "quota", "files that wait", "files that failed")
+    return table(head, rows)
 
 
 def _runs(answer: MissionReport) -> Markup:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dbproc.changes.edits import EditInWords, edits_in_words
+from dbproc.changes.staging.usage import AreaUsage, usage_in
 from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
@@ -36,6 +37,7 @@ from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products,
 from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.never_due import never_due
 from dbproc.ingest.incoming import scan_mission
+from dbproc.run.copying import Shortage, shortages
 from dbproc.run.decide import decide, facts_in, periods_of
 from dbproc.run.unknown_files import half_moved
 from dbproc.system.machine import Judgement
@@ -159,6 +161,8 @@ class Status:
     edited_codes: tuple[EditInWords, ...]  #: codes and inspectors that were edited on disk since the last run
     incoming: IncomingNow  #: what is in the incoming directory
     sources: tuple[SourceNow, ...]  #: where files are fetched from
+    few_copies: tuple[Shortage, ...]  #: files with fewer verified copies in stores than the mission wants
+    staged: tuple[AreaUsage, ...]  #: what users have in their areas
 
 
 def open_failures(
@@ -240,9 +244,11 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
         queued = queue.length(connection)
         unknown = half_moved(store, definition, only_made=True) if queued else None
         sources = tuple(_sources(connection, definition))
+        few = tuple(shortages(connection, definition))
         failing = [
             *_failing_sources(sources),
             *_failing(len(standing), late, len(there), lost.count),
+            *_scarce(few),
             *filter(None, [unknown]),
         ]
         return Status(
@@ -273,6 +279,8 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             edited_codes=tuple(edits_in_words(definition)),
             incoming=incoming,
             sources=sources,
+            few_copies=few,
+            staged=tuple(usage_in(connection, definition.mission)),
         )
 
 
@@ -308,6 +316,11 @@ def _sources(connection: Transaction, definition: Definition) -> Iterator[Source
             waiting=sum(counts.get(state, 0) for state in OPEN),
             failed=counts.get(TransferState.FAILED, 0),
         )
+
+
+def _scarce(few: Sequence[Shortage]) -> Iterator[str]:
+    if few:
+        yield f"{sum(each.files for each in few):,} with fewer copies in stores than are wanted"
 
 
 def _failing_sources(sources: Sequence[SourceNow]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.lineage import ConfirmationRow
 from dbproc.database.log import named_now
+from dbproc.database.replicas import stores_with
 from dbproc.database.store import Store, Transaction
 from dbproc.explain.causes import Inquiry, maker_of
 from dbproc.explain.transfers import ShownTransfer, came_with
@@ -72,6 +73,7 @@ class WhyFile:
     newest: str  #: the name of its newest version in place, its own where there is none
     corrections: tuple[CorrectionRow, ...]  #: what was done to it, or to what had its name before, the last first
     fetched: tuple[ShownTransfer, ...]  #: from where it was fetched, when, with which digest, the first time first
+    stores: tuple[str, ...]  #: the stores that have a copy of it, as far as is known
     releases: tuple[str, ...]  #: the releases of data that hold it, or what had its name before
     says: Said | None = field(default=None, metadata=OPTIONAL)  #: how good another file is, as its name says
     state: State | None = field(default=None, metadata=OPTIONAL)  #: how its slot stands
@@ -109,6 +111,7 @@ def why_file(store: Store, name: str) -> WhyFile:
             newest=next((row.filename for row in versions if _is_same(row, file)), file.filename),
             corrections=tuple(corrections.of_files(connection, states)),
             fetched=tuple(came_with(connection, file.file_id)),
+            stores=stores_with(connection, [file.file_id]).get(file.file_id, ()),
             releases=data_releases.names_holding(connection, states),
             says=_said(connection, definition, file),
         )

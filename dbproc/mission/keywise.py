@@ -53,6 +53,14 @@ def differing(old: AnySpec, new: AnySpec, *effects: Effect) -> list[Key]:
     ]
 
 
+def given_words(spec: Any) -> Iterator[str]:
+    """``every 6 h`` for every key that has to be given, or is not as by default."""
+    for key in keys(type(spec)):
+        value = getattr(spec, key.name)
+        if key.is_required or value != key.default:
+            yield f"{key.words} {shown(value)}"
+
+
 def shown(value: object) -> str:
     """A value for people."""
     if isinstance(value, bool):

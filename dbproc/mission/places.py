@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations
 from urllib.parse import unquote, urlsplit
 
-from dbproc.core import places
+from dbproc.core import copies, places
 from dbproc.core.errors import FormatError
-from dbproc.core.filenames import TIME_FIELDS, compile_format
 from dbproc.core.keys import keys
 from dbproc.core.places import AreaSpec, Layout, PlaceSpec, ReplicateSpec, SourceSpec, StoreSpec, Trust
+from dbproc.core.remote_paths import Part, compile_path
 from dbproc.core.spec import Definition, KeyPath, MissionSpec
 from dbproc.mission.problems import Problem, suggestion
 
@@ -32,7 +31,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
 """The keys of a place that mean something for one protocol and not for each."""
 
 _OF_SOME = frozenset().union(*_KEYS.values())
-_READ_FROM = ("http", "https")
+_READ_FROM = ("http", "https", "gdrive")
 """Protocols by which nothing is put."""
 
 _SCOPE = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -118,6 +117,13 @@ def _gdrive(path: KeyPath, spec: PlaceSpec) -> Iterator[Problem]:
         yield Problem((*path, "service_account"), 'is missing; name the JSON key of one, "file:~/.keys/drive.json"')
 
 
+def _vos(path: KeyPath, spec: PlaceSpec) -> Iterator[Problem]:
+    if not spec.endpoint:
+        yield Problem(
+            (*path, "endpoint"), 'is missing; write the base URL of the service, "https://ws.example.org/vault"'
+        )
+
+
 def _both(path: KeyPath, spec: PlaceSpec, *pair: str) -> Iterator[Problem]:
     given = [name for name in pair if getattr(spec, name)]
     if len(given) == 1:
@@ -131,6 +137,7 @@ _NEEDED: dict[str, Callable[[KeyPath, PlaceSpec], Iterator[Problem]]] = {
     "https": _http,
     "s3": _s3,
     "gdrive": _gdrive,
+    "vos": _vos,
 }
 
 
@@ -138,34 +145,16 @@ _NEEDED: dict[str, Callable[[KeyPath, PlaceSpec], Iterator[Problem]]] = {
 
 
 def _source(path: KeyPath, source: SourceSpec) -> Iterator[Problem]:
-    fault = path_fault(source.path)
-    yield from _of((*path, "path"), fault)
     yield from _of((*path, "digests"), digests_fault(source.digests))
-    if fault is None:
-        fields = _fields(source.path)
-        if source.since is not None and not fields & _YEARS:
-            yield Problem((*path, "since"), f"{source.path!r} has no field of a year, {{Y}}, to go by")
-        if source.back is not None and not _fields(posixpath.dirname(source.path)):
-            yield Problem((*path, "back"), f"{source.path!r} has no directories of dates, {{Y}}/{{m}}, to go by")
-
-
-def path_fault(path: str) -> str | None:
-    """Why a template of paths is none that a source can have, or None."""
-    for part in path.split("/"):
-        if part in ("", ".", ".."):
-            what = (
-                "ends with '/'; behind it stands what the names of the files are like, *" if path.endswith("/") else ""
-            )
-            return f"{path!r} {what or f'has a part {part!r}; write directories below the URL, and a name'}"
-        try:
-            fields = compile_format(part).fields
-        except FormatError as error:
-            return str(error)
-        unknown = next(iter(sorted(fields - TIME_FIELDS)), None)
-        if unknown is not None:
-            allowed = suggestion(unknown, TIME_FIELDS, listed=False)
-            return f"{{{unknown}}} is no field of a date or a time{allowed or '; * stands for anything'}"
-    return None
+    try:
+        parts = compile_path(source.path).parts
+    except FormatError as error:
+        yield Problem((*path, "path"), str(error))
+        return
+    if source.since is not None and not _fields(*parts) & _YEARS:
+        yield Problem((*path, "since"), f"{source.path!r} has no field of a year, {{Y}}, to go by")
+    if source.back is not None and not _fields(*parts[:-1]) & _YEARS:
+        yield Problem((*path, "back"), f"{source.path!r} has no directories of dates, {{Y}}/{{m}}, to go by")
 
 
 def digests_fault(text: str) -> str | None:
@@ -175,13 +164,13 @@ def digests_fault(text: str) -> str | None:
     rest = text.replace("{name}", "x")
     if "{" in rest or "}" in rest:
         return f"{text!r} has another field than {{name}}, the name of the file"
-    if any(part in ("", "..") for part in rest.split("/")):
+    if any(part in ("", "..") for part in rest.removeprefix("/").split("/")):
         return f"{text!r} leads out of the directory of the file; write a name that lies in it, SHA256SUMS"
     return None
 
 
-def _fields(path: str) -> frozenset[str]:
-    return frozenset().union(*(compile_format(part).fields for part in path.split("/") if part))
+def _fields(*parts: Part) -> set[str]:
+    return {name for part in parts for name, _ in part.groups}
 
 
 # --- stores ---
@@ -239,7 +228,7 @@ def _replicate(path: KeyPath, rule: ReplicateSpec, definition: Definition) -> It
     yield from _of((*path, "copies"), _copies_fault(rule, stores))
 
 
-def _target_fault(name: str, before: Collection[str], stores: dict[str, StoreSpec]) -> str | None:
+def _target_fault(name: str, before: Collection[str], stores: Mapping[str, StoreSpec]) -> str | None:
     if name in before:
         return f"the store {name!r} is listed twice; list it once"
     if name == places.ROOT:
@@ -251,13 +240,15 @@ def _target_fault(name: str, before: Collection[str], stores: dict[str, StoreSpe
     return None
 
 
-def _copies_fault(rule: ReplicateSpec, stores: dict[str, StoreSpec]) -> str | None:
-    """More copies than there are stores whose copies count."""
-    trusted = [name for name in rule.to if name in stores and stores[name].trust is Trust.TRUSTED]
-    if rule.copies is None or any(name not in stores for name in rule.to) or rule.copies <= len(trusted):
+def _copies_fault(rule: ReplicateSpec, stores: Mapping[str, StoreSpec]) -> str | None:
+    """More copies than there are places whose copies count."""
+    if rule.copies is None or any(name not in stores for name in rule.to):
         return None
-    why = " whose copies count" if len(trusted) < len(rule.to) else ""
-    return f"{rule.copies} copies need as many stores, and in 'to' {_count(len(trusted))}{why}"
+    count = len(copies.places(copies.counting([stores[name] for name in dict.fromkeys(rule.to)])))
+    if rule.copies <= count:
+        return None
+    why = " whose copies count, each at a place of its own" if count < len(rule.to) else ""
+    return f"{rule.copies} copies need as many stores, and in 'to' {_count(count)}{why}"
 
 
 def _count(number: int) -> str:

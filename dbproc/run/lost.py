@@ -6,7 +6,7 @@ Where all of a directory is gone at once nothing is recorded: its disk may not b
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbproc.core.candidates import Queued
@@ -60,16 +60,18 @@ def look(store: Store, mission: Mission, places: Sequence[Place]) -> Look:
             if place.is_settled:
                 seen[path] = place.state
     gone = _still(store, mission, sorted(suspects))
-    with store.begin() as connection:
-        elsewhere = kept(connection, mission, [file.file_id for file in gone])
-    lost, in_stores = _divided(gone, lambda file: file.file_id in elsewhere)
+    lost, in_stores = _divided(store, mission, gone)
     return Look(lost, in_stores, left_alone, seen)
 
 
-def _divided(files: Iterable[File], is_meant: Callable[[File], bool]) -> tuple[tuple[File, ...], tuple[File, ...]]:
-    """Files that are not meant, and those that are."""
-    every = [(is_meant(file), file) for file in files]
-    return tuple(file for meant, file in every if not meant), tuple(file for meant, file in every if meant)
+def _divided(store: Store, mission: Mission, gone: Sequence[File]) -> tuple[tuple[File, ...], tuple[File, ...]]:
+    """Files that are gone, and those of which a store has a verified copy."""
+    if not (gone and mission.stores):
+        return tuple(gone), ()
+    with store.begin() as connection:
+        elsewhere = kept(connection, mission, [file.file_id for file in gone])
+    lost = (file for file in gone if file.file_id not in elsewhere)
+    return tuple(lost), tuple(file for file in gone if file.file_id in elsewhere)
 
 
 def _still(store: Store, mission: Mission, suspects: Sequence[int]) -> list[File]:
@@ -95,7 +97,8 @@ def notice(store: Store, definition: Definition, places: Sequence[Place], report
     forget = [place.path for place in places if not place.state]
     with store.begin() as connection:
         _record(connection, definition, seen.lost)
-        replication.set_offloaded(connection, sorted(file.file_id for file in seen.kept))
+        if seen.kept:
+            replication.set_offloaded(connection, sorted(file.file_id for file in seen.kept))
         directories.remember(connection, seen.seen, forget)
     if seen.trouble is not None:
         report.add(Event.PROBLEM, "data", seen.trouble)

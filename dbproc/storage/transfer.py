@@ -66,6 +66,8 @@ class Order:
         Whether the origin is read a second time where it tells no digest.
     origin_is_here
         Whether the origin's bytes are read from this machine's disk: their digest is the origin's.
+    checkpoint
+        After so many bytes they are made durable, and told; 0: as is usual.
     """
 
     origin: Place
@@ -84,6 +86,7 @@ class Order:
     timeout: float = 60.0
     read_twice: bool = False
     origin_is_here: bool = False
+    checkpoint: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +175,7 @@ def _moved(order: Order, upload: Upload, watcher: Watcher) -> Moved:
 def _begun(order: Order, upload: Upload, watcher: Watcher) -> tuple[Reader, Upload]:
     """The origin's file opened where the upload goes on, or both from the beginning."""
     offset = upload.offset
-    reader = (
-        order.origin.read(order.origin_path, offset, order.known) if offset else order.origin.read(order.origin_path)
-    )
+    reader = _opened(order, 0 if upload.prefix() is None else offset)
     try:
         note = ""
         if offset and reader.offset != offset and not _is_known(reader.entry, order.known):
@@ -241,7 +242,7 @@ def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Dig
     total = reader.entry.size
     is_much = total is None or total - at > _MUCH
     with _behind(is_much) as writing, _behind(is_much) as hashing:
-        writer = _Writer(upload, watcher, at)
+        writer = _Writer(upload, watcher, at, order.checkpoint or CHECKPOINT_BYTES)
         try:
             for chunk in _at_some_rate(reader, order.timeout):
                 watcher.came(len(chunk))
@@ -278,9 +279,10 @@ def _behind(is_much: bool) -> Behind | AtOnce:
 class _Writer:
     """Writes chunks from a byte on, and tells what is durable from time to time."""
 
-    def __init__(self, upload: Upload, watcher: Watcher, at: int) -> None:
+    def __init__(self, upload: Upload, watcher: Watcher, at: int, checkpoint: int) -> None:
         self._upload = upload
         self._watcher = watcher
+        self._checkpoint = checkpoint
         self._at = at
         self._saved, self._saved_time = at, time.monotonic()
 
@@ -292,7 +294,7 @@ class _Writer:
             with _of_target():
                 self._upload.write(chunk[skipped:] if skipped else chunk)
         is_long = time.monotonic() - self._saved_time >= CHECKPOINT_SECONDS
-        if self._at - self._saved >= CHECKPOINT_BYTES or is_long:
+        if self._at - self._saved >= self._checkpoint or is_long:
             self.save()
 
     def save(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState, StageState
@@ -14,29 +15,45 @@ from dbproc.storage.transfer import Moved
 from dbproc.transfers.places import STORE
 
 
-def completed(
-    connection: Transaction, transfer: Transfer, moved: Moved, facts: Mapping[str, object] | None = None
-) -> bool:
-    """Enter that a file is where it was to go, with more `facts` of its row; whether its transfer had not been given up
-    meanwhile."""
-    state = TransferState.UNVERIFIED if moved.why else TransferState.VERIFIED
-    values = {
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A transfer whose file is where it was to go, with more facts of its row."""
+
+    transfer: Transfer
+    moved: Moved
+    facts: Mapping[str, object]
+
+
+def completed(connection: Transaction, ends: Sequence[Completed]) -> None:
+    """Enter that files are where they were to go, but for transfers that were given up meanwhile."""
+    done = transfers.complete(connection, [_row(each) for each in ends])
+    for each in ends:
+        if each.transfer.transfer_id in done:
+            _enter(connection, each.transfer, each.moved)
+
+
+def _row(end: Completed) -> dict[str, object]:
+    moved = end.moved
+    return {
+        "number": end.transfer.transfer_id,
+        "state": TransferState.UNVERIFIED if moved.why else TransferState.VERIFIED,
         "shasum": moved.digest,
         "durable_bytes": moved.size,
         "file_size": moved.size,
         "placed": moved.placed,
         "reason": moved.why,
-        **(facts or {}),
+        **end.facts,
     }
-    if not transfers.end(connection, transfer.transfer_id, state, **values):
-        return False
+
+
+def _enter(connection: Transaction, transfer: Transfer, moved: Moved) -> None:
+    """Enter what follows in other tables."""
     if transfer.order.target.place.startswith(STORE):
         _enter_copy(connection, transfer, moved)
     elif transfer.order.target.place == ROOT and transfer.order.file_id is not None:
         replication.came_back(connection, transfer, moved.size, moved.digest, moved.placed)
     elif transfer.order.task is Task.STAGE:
         staging.settle(connection, transfer, StageState.PLACED, "", moved.size, moved.digest, moved.placed)
-    return True
 
 
 def _enter_copy(connection: Transaction, transfer: Transfer, moved: Moved) -> None:

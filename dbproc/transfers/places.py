@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from urllib.parse import unquote, urlsplit
+
 from dbproc.core.errors import PermanentError
 from dbproc.core.model import Mission
 from dbproc.core.places import INCOMING, ROOT, AreaSpec, PlaceSpec, SourceSpec
+from dbproc.core.transfers import Spot
 from dbproc.storage.stores.area import AreaPlace
 from dbproc.storage.stores.base import Place
 from dbproc.storage.stores.local import LocalPlace
@@ -58,6 +62,18 @@ def is_here(mission: Mission, name: str) -> bool:
         return True
     found = specified(mission, name)
     return isinstance(found, AreaSpec) or found.scheme == "file"
+
+
+def directory_of(mission: Mission, spot: Spot) -> str | None:
+    """The directory of this machine that a path in a place lies in; None where the place is elsewhere."""
+    if spot.place in (ROOT, INCOMING):
+        top = mission.root if spot.place == ROOT else mission.incoming
+    else:
+        found = specified(mission, spot.place)
+        if not isinstance(found, AreaSpec) and found.scheme != "file":
+            return None
+        top = found.directory if isinstance(found, AreaSpec) else unquote(urlsplit(found.url).path)
+    return os.path.dirname(os.path.join(top, spot.path))
 
 
 def connections(mission: Mission, name: str) -> int:

@@ -22,6 +22,7 @@ from dbproc.transfers.verdict import OverError, verdict
 
 OVER = "its time was over; it goes on where it is"
 _UNKNOWN = ":unknown"
+_AGAIN_BYTES = 4 << 20  # what was interrupted once may be again: it is made durable more often
 
 
 @dataclass(slots=True)
@@ -193,6 +194,7 @@ class Pool:
             timeout=places.timeout(mission, origin),
             read_twice=places.reads_twice(mission, origin),
             origin_is_here=places.is_here(mission, origin),
+            checkpoint=0 if transfer.started is None else min(_AGAIN_BYTES, storage.CHECKPOINT_BYTES),
         )
 
     def limits(self, transfer: Transfer) -> list[Bandwidth]:

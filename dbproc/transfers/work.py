@@ -10,7 +10,7 @@ import queue
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dbproc.core.errors import TransferError
@@ -19,8 +19,10 @@ from dbproc.core.transfers import Transfer, TransferState
 from dbproc.database import transfers
 from dbproc.database.store import Store, Transaction
 from dbproc.storage import transfer as storage
+from dbproc.storage.durable import sync_directory
 from dbproc.storage.transfer import MismatchError, Moved
-from dbproc.transfers import endings, line
+from dbproc.transfers import endings, line, places
+from dbproc.transfers.endings import Completed
 from dbproc.transfers.facts import facts_of
 from dbproc.transfers.pool import OVER, Began, Checking, Durable, Ended, Job, Pool
 from dbproc.transfers.verdict import verdict
@@ -169,7 +171,7 @@ class _Work:
     # --- what the threads say ---
 
     def _listen(self) -> None:
-        """Take in what is said for a moment, or until there is enough to write down."""
+        """Take in what is said for a moment, or until there is what is to be written down."""
         deadline = time.monotonic() + _FLUSH_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -177,7 +179,7 @@ class _Work:
             except queue.Empty:
                 return
             self._heard(job, said)
-            if len(self._ends) >= min(_WRITTEN_AT_ONCE, len(self._jobs)):
+            if isinstance(said, Durable) or len(self._ends) >= min(_WRITTEN_AT_ONCE, len(self._jobs)):
                 return
 
     def _heard(self, job: Job, said: Began | Durable | Checking | Ended) -> None:
@@ -228,11 +230,15 @@ class _Work:
             return
         ends, self._ends = self._ends, []
         notes, self._notes = self._notes, {}
+        whole = [(job, result) for job, result in ends if isinstance(result, Moved)]
+        self._sync(job.transfer for job, _ in whole)
         with self._store.begin() as connection:
             transfers.note(connection, [{"number": number, **values} for number, values in notes.items()])
             self._notice_cancelled(connection, list(notes))
+            endings.completed(connection, [Completed(job.transfer, moved, _facts(job)) for job, moved in whole])
             for job, result in ends:
-                self._end(connection, job, result)
+                if isinstance(result, Exception) and not job.is_cancelled:
+                    self._end(connection, job, result)
             ended = transfers.numbered(connection, [job.transfer.transfer_id for job, _ in ends])
         self._worked.ended += ended
         self._worked.counts.update(each.state for each in ended)
@@ -257,19 +263,17 @@ class _Work:
             if each.state is TransferState.CANCELLED and each.transfer_id in self._jobs:
                 self._jobs[each.transfer_id].is_cancelled = True
 
-    def _end(self, connection: Transaction, job: Job, result: Moved | Exception) -> None:
-        transfer = job.transfer
-        facts = {
-            "moved_bytes": transfer.moved + job.came,
-            "origin_facts": transfer.facts,
-            "token": transfer.token,
-        }
-        if isinstance(result, Moved):
-            endings.completed(connection, transfer, result, facts)
-        elif not job.is_cancelled:
-            durable = 0 if isinstance(result, MismatchError) else job.durable
-            transfers.note(connection, [{"number": transfer.transfer_id, "durable_bytes": durable, **facts}])
-            self._failed(connection, transfer, result)
+    def _sync(self, ended: Iterable[Transfer]) -> None:
+        """Have the names that files got outlive a power cut, before that is recorded."""
+        for directory in {places.directory_of(self._mission, each.order.target) for each in ended} - {None}:
+            sync_directory(str(directory))
+
+    def _end(self, connection: Transaction, job: Job, error: Exception) -> None:
+        """What did not succeed is recorded as far as it came, and what follows."""
+        durable = 0 if isinstance(error, MismatchError) else job.durable
+        number = job.transfer.transfer_id
+        transfers.note(connection, [{"number": number, "durable_bytes": durable, **_facts(job)}])
+        self._failed(connection, job.transfer, error)
 
     def _failed(self, connection: Transaction, transfer: Transfer, error: Exception) -> None:
         """What did not succeed waits for its next try, or failed for good."""
@@ -308,6 +312,16 @@ class _Work:
             with self._store.begin() as connection:
                 for number in self._jobs:
                     transfers.wait(connection, number, OVER, None)
+
+
+def _facts(job: Job) -> dict[str, object]:
+    """What the row of a transfer says of its origin, and of how much was read of it."""
+    transfer = job.transfer
+    return {
+        "moved_bytes": transfer.moved + job.came,
+        "origin_facts": transfer.facts,
+        "token": transfer.token,
+    }
 
 
 def _live(job: Job) -> Live:

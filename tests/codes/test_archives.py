@@ -112,9 +112,11 @@ def test_links_and_devices_are_refused(tmp_path: Path, place: Path, kind: bytes)
 def test_a_symbolic_link_in_a_zip_is_refused(tmp_path: Path, place: Path) -> None:
     member = zipfile.ZipInfo("link.tif")
     member.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
-        archive.writestr(member, "/etc/passwd")
-    assert "neither a file nor a directory" in refused(tmp_path / "x.zip", place)
+    for name, target in (("link.tif", "/etc/passwd"), ("directory/", "")):
+        member.filename = name
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            archive.writestr(member, target)
+        assert "neither a file nor a directory" in refused(tmp_path / "x.zip", place)
 
 
 def test_a_file_that_is_there_twice_is_refused(tmp_path: Path, place: Path) -> None:

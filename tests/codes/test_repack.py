@@ -14,6 +14,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,21 @@ def test_members_that_were_compressed_one_by_one_are_read(tmp_path: Path) -> Non
     with py7zr.SevenZipFile(tmp_path / "in.7z", "a") as packed:
         packed.writestr(b"second" * 99, "b")
     assert contents(tmp_path / "in.7z") == {"a": b"first" * 99, "b": b"second" * 99}
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        [{"id": py7zr.FILTER_X86}, {"id": py7zr.FILTER_LZMA2, "preset": 1}],
+        [{"id": py7zr.FILTER_LZMA, "preset": 1}],
+        *([{"id": each}] for each in (py7zr.FILTER_BZIP2, py7zr.FILTER_DEFLATE, py7zr.FILTER_COPY)),
+        *([{"id": each, "level": 3}] for each in (py7zr.FILTER_ZSTD, py7zr.FILTER_BROTLI)),
+        [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 20}],
+    ],
+)
+def test_whatever_a_7z_is_compressed_by_it_is_read(tmp_path: Path, method: list[dict[str, int]]) -> None:
+    files = {"noise": os.urandom(200_000), "nothing": b"", "zeros": bytes(3 << 20), "more": os.urandom(70_000)}
+    assert contents(sevenzipped(tmp_path / "in.7z", files, filters=method)) == files
 
 
 def test_fractions_of_seconds_are_kept_as_far_as_they_can_be(tmp_path: Path) -> None:
@@ -254,6 +270,40 @@ def test_a_flipped_bit_is_refused_with_the_member(tmp_path: Path) -> None:
     assert not (tmp_path / "out.tar.zst").exists()
 
 
+def test_a_member_that_is_not_as_long_as_it_tells_is_refused(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "x.zip", FILES)
+    content = bytearray(archive.read_bytes())
+    size = content.index(b"PK\1\2") + 24
+    content[size] += 1
+    archive.write_bytes(content)
+    with pytest.raises(Refusal, match=r"'\S+sweep\.json' in it has 13 bytes where it tells of 14"):
+        repack(archive, tmp_path / "out.7z", "7z", level=1, digests=())
+
+
+def test_a_source_that_changes_meanwhile_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, original = rich(tmp_path / "in.tar", "w"), repacking._require_equal
+
+    def touched(*rest: Any) -> None:
+        original(*rest)
+        os.utime(source, (1, 1))
+
+    monkeypatch.setattr(repacking, "_require_equal", touched)
+    with pytest.raises(Refusal, match="it changed while it was repacked"):
+        repack(source, tmp_path / "x.zip", "zip", level=1, digests=())
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tar"]
+
+
+def test_a_member_that_is_not_read_back_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = repacking.read
+
+    def fewer(archive: Path) -> Any:
+        return islice(whole(archive), 6 if archive.suffix == ".zip" else None)
+
+    monkeypatch.setattr(repacking, "read", fewer)
+    with pytest.raises(Refusal, match="7 members became 6"):
+        repack(rich(tmp_path / "in.tar", "w"), tmp_path / "x.zip", "zip", level=1, digests=())
+
+
 def test_a_bomb_is_refused_before_it_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "ALWAYS", 1 << 20)
     for archive in (
@@ -333,6 +383,13 @@ def test_it_is_run_as_a_file_and_ended_at_any_time_without_a_trace(tmp_path: Pat
     started.terminate()
     assert "ended by SIGTERM" in started.communicate()[1]
     assert [path.name for path in tmp_path.iterdir()] == ["in.tar"]
+
+
+def test_what_takes_more_memory_than_there_is_to_be_is_refused(tmp_path: Path, refused: Callable[..., str]) -> None:
+    with py7zr.SevenZipFile(tmp_path / "in.7z", "w", filters=[{"id": py7zr.FILTER_LZMA2, "preset": 1}]) as packed:
+        packed.writestr(b"small", "a")
+        packed.header.main_streams.unpackinfo.folders[0].coders[0]["properties"] = bytes([40])  # 4 GiB are remembered
+    assert "in.7z: it cannot be repacked in 512 MiB" in refused("repack", "in.7z", "out.zip")
 
 
 @pytest.mark.parametrize(

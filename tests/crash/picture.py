@@ -53,8 +53,11 @@ IGNORED = {
         *("rule", "asked_time", "state_time", "started_time", "ended_time", "logging_id", "origin_facts", "placed"),
         *("tries", "moved_bytes", "bytes_per_second", "token"),
     },
+    "replica": {"found_time", "verified_time", "transfer_id"},
     "stage": {"asked_time", "expires_time", "removed_time"},
     "stagefile": {"placed"},
+    "remotelook": {"look_time", "next_time"},
+    "remotefile": {"modified_time"},
 }
 _MEMORY = ("logging", "directory")
 """Tables of when something was done or seen."""
@@ -90,6 +93,9 @@ def picture(mission: Mission) -> Picture:
 
 def _rows(connection: Connection) -> Iterator[str]:
     content = {table.name: _content(connection, table) for table in schema.METADATA.sorted_tables}
+    for row in content["transfer"].values():
+        if row["task"] == "fetch" and row["file_id"] is not None:
+            content["file"][row["file_id"]]["file_create_date"] = "when it was fetched"
     attempts = {key for key, row in content["attempt"].items() if row["status"] != "interrupted"}
     names: dict[str, dict[int, str]] = {}
     for table in schema.METADATA.sorted_tables:
@@ -119,7 +125,7 @@ def _line(table: Table, row: Mapping[str, Any], names: Mapping[str, Mapping[int,
         if is_number or column.name in IGNORED.get(table.name, ()):
             continue
         value = row[column.name]
-        if column.name in ("next_try_time", "released_time"):
+        if column.name in ("next_try_time", "released_time", "offloaded_time"):
             value = value is not None
         if column.name == "same_as" and value is not None:
             value = names[table.name][value]

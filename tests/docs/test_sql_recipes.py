@@ -85,9 +85,19 @@ def greenhouse(tmp_path: Path, database: str) -> Mission:
     mission.run(status=1)
     apply(mission, MISSION.replace('file = "average.py", version = "1.0.0"', RELEASED))
     mission.run(status=1)  # the broken day is tried again: its code is another one
-    deliver(mission, d07="seven")
-    mission.run("-i")
+    fetch(mission, d07="seven")
     return mission
+
+
+def fetch(mission: Mission, **files: str) -> None:
+    """Have readings come from a source: the shed."""
+    shed = mission.root.parent / "shed"
+    shed.mkdir()
+    for day, content in files.items():
+        (shed / f"reading_202405{day[1:]}.csv").write_text(content)
+    source = f'\n[source.shed]\nurl = "file://{shed}"\npath = "*.csv"\nreserve = 0\n'
+    apply(mission, MISSION.replace('file = "average.py", version = "1.0.0"', RELEASED) + source)
+    mission.run("-i")
 
 
 def apply(mission: Mission, text: str) -> None:
@@ -216,5 +226,10 @@ def answers(mission: Mission | None) -> Iterator[tuple[str, Callable[[list[Row]]
         "Disk space by product",
         lambda rows: [(row["product_name"], int(row["bytes"]), int(row["bytes_of_old_versions"])) for row in rows],
         [("reading", 20, 0), ("mean", 15, 6), ("soil", 12, 0), ("week", 9, 6)],
+    )
+    yield (
+        "Where were files fetched from?",
+        lambda rows: [(row["filename"], row["origin_url"], row["state"]) for row in rows],
+        [("reading_20240507.csv", f"file://{Path(root).parent / 'shed'}/reading_20240507.csv", "verified")],
     )
     yield "The last runs", lambda rows: rows[0]["comment"], "done"

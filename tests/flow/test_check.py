@@ -615,7 +615,7 @@ def test_each_damage_is_named_at_its_place_and_nothing_else(plant: str, sound: M
 
 
 def test_damage_of_every_kind_is_planted_but_what_root_may_do() -> None:
-    elsewhere = {Kind.UNREADABLE, Kind.DIRECTORY_READ_ONLY, Kind.UNREADABLE_VALUE, Kind.IMPLAUSIBLE}
+    elsewhere = {Kind.UNREADABLE, Kind.DIRECTORY_READ_ONLY, Kind.UNREADABLE_VALUE, Kind.IMPLAUSIBLE, Kind.FEW_COPIES}
     assert {kind for _, kind, _ in PLANTS.values()} == set(Kind) - elsewhere
 
 

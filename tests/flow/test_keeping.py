@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.kit.mission import Mission, chain, name_of, product
-from tests.kit.stores import keep, lying, rule, store
+from tests.kit.mission import Mission, chain, name_of, product, table
+from tests.kit.stores import lying, rule, store
 
 RAW, CLEAN, SMOOTH = name_of("raw", 1), name_of("clean", 1), name_of("smooth", 1)
 OFFLOADED = "SELECT filename FROM file WHERE offloaded_time IS NOT NULL ORDER BY filename"
@@ -16,9 +18,8 @@ OFFLOADED = "SELECT filename FROM file WHERE offloaded_time IS NOT NULL ORDER BY
 @pytest.fixture
 def kept(mission: Mission, tmp_path: Path) -> Mission:
     """One day has run, and two stores keep its raw file."""
-    mission.create(*chain(), retry_seconds=0)
-    near, far = (store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far")))
-    keep(mission, [near, far], [rule("raw", to=["near", "far"])])
+    stores = (store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far"), 1))
+    mission.create(*chain(), *stores, rule("raw", to=["near", "far"]), retry_seconds=0)
     mission.deliver(RAW)
     mission.run()
     return mission
@@ -54,7 +55,7 @@ def test_an_offloaded_file_stays_an_input_and_comes_back_when_a_job_needs_it(kep
     assert "up to date" in kept.dbproc("why", CLEAN).out
     assert "offloaded" in kept.dbproc("why", RAW).out
     kept.dbproc("check", "--deep")
-    assert "offloaded" in kept.dbproc("files", "raw").out
+    assert "offloaded in far, near" in kept.dbproc("files", "raw").out
     force(kept)
     plan = kept.dbproc("plan").out
     assert "recalls 1 file, 12 B, from near" in plan
@@ -88,16 +89,16 @@ def test_a_file_is_offloaded_only_while_its_copies_are_good_now(kept: Mission) -
 def test_what_is_the_file_itself_or_one_copy_under_two_names_does_not_count(
     sqlite_mission: Mission, tmp_path: Path
 ) -> None:
-    sqlite_mission.create(*chain())
-    (tmp_path / "one").mkdir()
-    (tmp_path / "other").symlink_to(tmp_path / "one")
     doubtful = store("doubtful", tmp_path / "doubtful", trust="untrusted")
-    stores = [store(name, tmp_path / name) for name in ("one", "other")]
-    keep(sqlite_mission, [*stores, doubtful, store("root", sqlite_mission.root)], [rule("raw", to=["one", "doubtful"])])
+    stores = [store(name, tmp_path / name) for name in ("one", "other", "here")]
+    sqlite_mission.create(*chain(), *stores, doubtful, rule("raw", to=["one", "doubtful"]))
+    for name, place in (("other", tmp_path / "one"), ("here", sqlite_mission.root)):
+        (tmp_path / name).rmdir()  # and by now it is the same as another place
+        (tmp_path / name).symlink_to(place)
     sqlite_mission.deliver(RAW)
     sqlite_mission.run()
     path = f"data/raw/{RAW}"
-    for name in ("other", "root"):
+    for name in ("other", "here"):
         sqlite_mission.execute(
             "INSERT INTO replica (file_id, store, path, state, reason, found_time, member, shasum) "
             f"SELECT file_id, '{name}', '{path}', 'verified', '', '2024-01-01 00:00:00.000000', '', shasum "
@@ -112,8 +113,7 @@ def test_what_is_the_file_itself_or_one_copy_under_two_names_does_not_count(
 
 def test_an_outage_of_a_store_delays_a_job_and_hinders_no_other(sqlite_mission: Mission, tmp_path: Path) -> None:
     mission = sqlite_mission
-    mission.create(*chain(), retry_seconds=0)
-    keep(mission, [store("only", tmp_path / "only")], [rule("raw", to=["only"])])
+    mission.create(*chain(), store("only", tmp_path / "only"), rule("raw", to=["only"]), retry_seconds=0)
     mission.deliver(RAW)
     mission.run()
     mission.dbproc("offload", RAW)
@@ -202,8 +202,6 @@ def test_a_product_gets_another_format_while_files_of_it_are_offloaded(kept: Mis
     text = kept.file.read_text().replace("raw_{Y}{m}{d}_v", "crude_{Y}{m}{d}_v")
     kept.file.write_text(text)
     kept.dbproc("apply", str(kept.file))
-    near_store = (store(name, kept.root.parent / name) for name in ("near", "far"))
-    keep(kept, [*near_store], [rule("raw", to=["near", "far"])])
     name = RAW.replace("raw", "crude")
     kept.dbproc("recall", name)
     assert kept.content(name) == "raw_20200101"
@@ -213,8 +211,8 @@ def test_a_product_gets_another_format_while_files_of_it_are_offloaded(kept: Mis
 
 def test_a_companion_directory_goes_and_comes_with_its_file(sqlite_mission: Mission, tmp_path: Path) -> None:
     mission = sqlite_mission
-    mission.create(product("volume", 0, "volume_{Y}{m}{d}.dat", companion=True))
-    keep(mission, [store("only", tmp_path / "only")], [rule("volume", to=["only"])])
+    volume = product("volume", 0, "volume_{Y}{m}{d}.dat", companion=True)
+    mission.create(volume, store("only", tmp_path / "only"), rule("volume", to=["only"]))
     mission.deliver("volume_20200101.dat", content="header")
     (mission.incoming / "volume_20200101" / "sub").mkdir(parents=True)
     (mission.incoming / "volume_20200101" / "sub" / "0.bin").write_text("block")
@@ -241,3 +239,93 @@ def test_links_lead_to_no_offloaded_file(kept: Mission, tmp_path: Path) -> None:
     kept.dbproc("recall", RAW)
     kept.run()
     assert links() == [RAW]
+
+
+@pytest.mark.both_databases
+def test_what_lies_in_a_store_alone_is_brought_for_a_job_and_its_digest_recorded(
+    mission: Mission, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    mission.create(*chain(), store("archive", archive, trust="read-only"), retry_seconds=0)
+    (archive / "data" / "raw").mkdir(parents=True)
+    (archive / "data" / "raw" / RAW).write_text("archived")
+    mission.dbproc("stores", "adopt", "archive", "--queue")
+    assert mission.one("SELECT shasum FROM file") == "sha256:unknown"
+    assert "recalls 1 file" in mission.dbproc("plan").out
+    mission.run()
+    assert mission.content(RAW) == "archived"
+    assert mission.content(CLEAN) == "clean(archived)"
+    assert mission.one("SELECT state FROM replica") == "verified"
+    mission.dbproc("check", "--deep")
+    mission.dbproc("offload", RAW)
+    assert mission.rows(OFFLOADED) == [(RAW,)]
+
+
+def test_what_has_fewer_copies_than_are_wanted_is_said_with_the_reason(kept: Mission) -> None:
+    place = kept.root.parent / "far"
+    place.rename(place.with_name("away"))
+    second = name_of("raw", 2)
+    kept.deliver(second)
+    told = kept.run().out
+    words = "1 file of raw (12 B): 1 of 2 verified copies; far:"
+    assert words in told
+    assert "is its disk mounted?" in told
+    assert words in kept.dbproc("status").out
+    assert "1 with fewer copies in stores than are wanted" in kept.dbproc("status", "--check", status=1).out
+    assert words in kept.dbproc("check", status=1).out
+    place.with_name("away").rename(place)
+    kept.execute("UPDATE transfer SET next_try = NULL")
+    kept.run()
+    kept.dbproc("check")
+    assert (place / "data" / "raw" / second).read_text() == "raw_20200102"
+
+
+@pytest.mark.in_processes
+def test_a_store_that_hangs_keeps_no_run_from_ending(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes what comes, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hanging = table(
+            "store.hanging", {"url": url, "hosts": ["127.0.0.1"], "trust": "read-only", "timeout": "10 min"}
+        )
+        mission.create(*chain(), store("only", tmp_path / "only"), hanging, rule("raw", to=["only"]), retry_seconds=0)
+        mission.deliver(RAW)
+        mission.run()
+        mission.dbproc("offload", RAW)
+        mission.execute("UPDATE replica SET store = 'hanging'")
+        force(mission)
+        run = mission.start()
+        while not mission.rows("SELECT 1 FROM transfer WHERE rule = 'recall' AND state = 'moving'"):
+            assert run.poll() is None
+        told = time.monotonic()
+        run.terminate()
+        run.communicate(timeout=30)
+        assert time.monotonic() - told < 10
+    mission.execute("UPDATE replica SET store = 'only'")
+    mission.run()
+    assert name_of("clean", 1, "1.0.1") in mission.names("clean")
+
+
+def test_a_file_that_a_job_makes_meanwhile_is_copied_by_the_same_run(kept: Mission, tmp_path: Path) -> None:
+    text = kept.file.read_text().replace('products = ["raw"]', 'products = ["raw", "cl*"]\nversions = "all"')
+    kept.file.write_text(text)
+    kept.dbproc("apply", str(kept.file))
+    kept.deliver(name_of("raw", 2))
+    kept.run()
+    force(kept)
+    kept.run()
+    made = {name_of("clean", day, version) for day in (1, 2) for version in ("1.0.0", "1.0.1")}
+    assert {path.name for path in (tmp_path / "far" / "data" / "clean").iterdir()} == made
+
+
+def test_a_file_that_is_linked_to_from_an_area_is_not_offloaded_before_that_expires(
+    kept: Mission, tmp_path: Path
+) -> None:
+    (tmp_path / "area").mkdir()
+    area = table("area.scratch", {"directory": str(tmp_path / "area"), "reserve": 0})
+    kept.file.write_text(f"{kept.file.read_text()}\n{area}")
+    kept.dbproc("apply", str(kept.file))
+    kept.dbproc("stage", RAW, "--to", "scratch/ada/in", "--link", "symlink")
+    assert "is a link to it" in kept.dbproc("offload", RAW, status=1).out
+    kept.dbproc("stages", "end", "1")
+    kept.dbproc("offload", RAW)

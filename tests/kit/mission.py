@@ -77,12 +77,12 @@ class File:
 
 
 def mission_table(**keys: object) -> str:
-    return _table("mission", {"name": "test", "settle_seconds": 0, **keys})
+    return table("mission", {"name": "test", "settle_seconds": 0, **keys})
 
 
 def product(name: str, level: float, format: str | None = None, **keys: object) -> str:
     shown = format or name + "_{Y}{m}{d}_v{VERSION}.txt"
-    return _table(f"product.{name}", {"level": level, "directory": f"data/{name}", "format": shown, **keys})
+    return table(f"product.{name}", {"level": level, "directory": f"data/{name}", "format": shown, **keys})
 
 
 def process(
@@ -97,8 +97,8 @@ def process(
     """A process and its one code; `keys` are of the process, the others of the code."""
     made = {} if output is None else {"output": output}
     code = {"file": f"{name}.sh", "version": "1.0.0", **code}
-    head = _table(f"process.{name}", {**made, "timebase": timebase, "inputs": inputs, **(keys or {})})
-    return head + _table(f"process.{name}.code", code)
+    head = table(f"process.{name}", {**made, "timebase": timebase, "inputs": inputs, **(keys or {})})
+    return head + table(f"process.{name}.code", code)
 
 
 def window(name: str, yesterday: int = 0, tomorrow: int = 0) -> dict[str, object]:
@@ -372,7 +372,7 @@ def _version(row: tuple[int, ...]) -> str:
     return ".".join(map(str, row))
 
 
-def _table(name: str, keys: dict[str, Any]) -> str:
+def table(name: str, keys: dict[str, Any]) -> str:
     lines = [f"{key} = {_value(value)}" for key, value in keys.items()]
     return "\n".join([f"[{name}]", *lines, ""])
 

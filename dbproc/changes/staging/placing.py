@@ -17,6 +17,7 @@ from dataclasses import replace
 from dbproc.changes.staging.answer import StageAnswer, answer
 from dbproc.changes.staging.origins import path_here
 from dbproc.changes.staging.request import rule_of
+from dbproc.changes.staging.rerouting import reroute
 from dbproc.core.errors import (
     DbprocError,
     NotFoundError,
@@ -77,7 +78,11 @@ def work(
         if row.removed_time is None and is_over:
             _end(store, mission, row)
         elif row.removed_time is None and _begin(store, mission, row) and row.link is Link.COPY:
-            move(store, mission, rule_of(stage_id), run_id=run_id, until=until, observe=observe)
+            rule, away = rule_of(stage_id), dict[str, str]()
+            while True:
+                away |= move(store, mission, rule, run_id=run_id, until=until, observe=observe).away
+                if not reroute(store, mission, rule, away):
+                    break
     return answer(store, stage_id)
 
 
@@ -324,11 +329,11 @@ def _end(store: Store, mission: Mission, row: StageRow) -> None:
             _announce_published(store, area, row, [item for item in items if item.state is StageState.WAITING])
             _remove_all(store, mission, area, row)
             left = _remove_directories(area, made)
+        with suppress(OSError):
+            os.unlink(line.path_of(mission, rule))  # before its end is recorded, after which nobody looks at it
         with store.begin() as connection:
             staging.bequeath(connection, row, left)
             staging.end(connection, row.stage_id, dt.datetime.now(dt.UTC))
-        with suppress(OSError):
-            os.unlink(line.path_of(mission, rule))
 
 
 def _remove_all(store: Store, mission: Mission, area: Area, row: StageRow) -> None:

@@ -232,6 +232,7 @@ def _order(mission: Mission, row: StageRow, origin: Origin) -> Order:
         expected=origin.expected,
         expected_of=origin.expected_of if origin.expected else "",
         file_id=item.file_id,
+        member=origin.member,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dbproc.core.model import Mission
 from dbproc.core.staging import GIB
 from dbproc.database import staging
 from dbproc.database.definition.load import load_mission
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +20,19 @@ class AreaUsage:
     requests: int  #: how many requests are not at an end
     placed: int  #: bytes that are placed; hard and symbolic links count nothing
     waiting: int  #: bytes that wait for their turn
+    waiting_files: int  #: how many files wait
+    failed_files: int  #: how many files cannot be placed
     quota: int | None  #: bytes that the user may have; null: there is no limit
 
 
 def usage(store: Store) -> list[AreaUsage]:
     """What every user with a request that is not at an end has, area by area."""
     with store.begin() as connection:
-        mission, found = load_mission(connection), staging.usages(connection)
+        return usage_in(connection, load_mission(connection))
+
+
+def usage_in(connection: Transaction, mission: Mission) -> list[AreaUsage]:
+    """:func:`usage`, of a mission that is known."""
     quotas = {area.name: area.quota for area in mission.areas}
     return [
         AreaUsage(
@@ -34,7 +41,9 @@ def usage(store: Store) -> list[AreaUsage]:
             requests=each.requests,
             placed=each.placed,
             waiting=each.waiting,
+            waiting_files=each.waiting_files,
+            failed_files=each.failed_files,
             quota=None if (quota := quotas.get(each.area)) is None else int(quota * GIB),
         )
-        for each in found
+        for each in staging.usages(connection)
     ]

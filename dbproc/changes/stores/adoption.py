@@ -353,7 +353,7 @@ class _Adoption:
 
     def _without_twins(self, connection: Transaction, part: _Part) -> None:
         """Leave files alone whose product, date, keywords and version another file has."""
-        names = dict(files.known_by_identity(connection, [identity_of(file) for file in part.new.values()]))
+        names = files.known_of_days(connection, list(part.new.values()))
         for name, file in list(part.new.items()):
             other = names.setdefault(identity_of(file), name)
             if other == name:

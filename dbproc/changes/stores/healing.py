@@ -1,32 +1,38 @@
 """Copies that are missing or corrupt, restored from verified ones; the root is one of the places.
 
 What is to be restored is asked for as transfers of the line ``heal``, and these are worked off. Nothing is overwritten:
-a good copy comes beside a corrupt one, which is removed when that is there and was read back. So each step can be
-killed: what is left to do is seen again from what is recorded.
+a good copy comes beside a corrupt one, which is removed when that is there and was read back; of the root it is kept
+with what was withdrawn. So each step can be killed: what is left to do is seen again from what is recorded.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from dbproc.core import copies
 from dbproc.core.digests import is_unknown
-from dbproc.core.errors import TransferError
+from dbproc.core.errors import BusyError, TransferError
 from dbproc.core.events import Progress
 from dbproc.core.lookup import store_named
 from dbproc.core.model import Mission
 from dbproc.core.places import ROOT, StoreSpec, Trust
 from dbproc.core.states import ReplicaState
 from dbproc.core.transfers import OPEN, Order, Spot, Task, TransferState
-from dbproc.database import files, replicas, root, transfers
+from dbproc.database import files, lock, replicas, root, transfers
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import Part
 from dbproc.database.replicas import Replica
 from dbproc.database.store import Store, Transaction
+from dbproc.storage import permissions
+from dbproc.storage.digest import algorithm_of, digest_file, state_of
+from dbproc.storage.layout import PRIVATE, kept_path
+from dbproc.storage.renaming import rename
 from dbproc.system.machine import user_name
+from dbproc.transfers.line import DIRECTORY
 from dbproc.transfers.places import STORE, open_named
 from dbproc.transfers.work import Live, Worked, work
 
@@ -35,6 +41,7 @@ RULE = "heal"
 
 _BATCH = 1000
 _BAD = (ReplicaState.MISSING, ReplicaState.CORRUPT)
+_COMPLETE = (TransferState.VERIFIED.value, TransferState.UNVERIFIED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +109,7 @@ def heal(
         mission = load_definition(connection).mission
     is_root = not names or ROOT in names
     specs = [store_named(mission, each) for each in names if each != ROOT]
-    healing = _Healing(store, mission, only_look=only_look)
+    healing = _Healing(store, mission, only_look=only_look, is_root_named=ROOT in names)
     for spec in specs if names else copies.in_order(mission.stores):
         healing.look(spec)
     if is_root:
@@ -115,9 +122,10 @@ def heal(
 
 @dataclass(slots=True)
 class _Wanted:
-    """A copy that is to be restored: its transfer, and what its target has now."""
+    """A copy that is to be restored: its transfer, and of a rotten file of the root its part."""
 
     order: Order
+    rotten: Part | None = None
     number: int = 0
     state: str = ""
     why: str = ""
@@ -130,6 +138,7 @@ class _Healing:
     store: Store
     mission: Mission
     only_look: bool = field(kw_only=True)
+    is_root_named: bool = field(kw_only=True)
     wanted: list[_Wanted] = field(default_factory=list)
     left: list[NotRestored] = field(default_factory=list)
     tidied: int = 0
@@ -167,7 +176,8 @@ class _Healing:
             )
 
     def look_at_root(self) -> None:
-        """What of the root's files is gone from disk."""
+        """What of the root's files is gone from disk or rotten. Files whose state was not recorded are only read where
+        the root was named."""
         beyond = 0
         while True:
             with self.store.begin() as connection:
@@ -179,13 +189,31 @@ class _Healing:
             beyond = some[-1]
             for (file_id, member), part in parts.items():
                 path = os.path.join(self.mission.root, part.path)
-                if os.path.lexists(path):
+                is_there = os.path.lexists(path)
+                if is_there and not self._is_rotten(path, part):
                     continue
                 same = [each for each in others[file_id] if each.member == member and _is_good(each, part)]
                 left = NotRestored(store=ROOT, path=part.path, why="no verified copy of it is known")
-                self._want(part, same, Spot(ROOT, part.path, f"file://{path}"), left)
+                inner = f"{PRIVATE}/{DIRECTORY}/healed-{file_id}/{part.path}" if is_there else part.path
+                target = Spot(ROOT, inner, f"file://{self.mission.root}/{inner}")
+                self._want(part, same, target, left, rotten=part if is_there else None)
 
-    def _want(self, part: Part, same: Sequence[Replica], target: Spot, left: NotRestored) -> None:
+    def _is_rotten(self, path: str, part: Part) -> bool:
+        """Whether what is in the place of a file has other bytes."""
+        try:
+            status = os.lstat(path)
+            if not stat.S_ISREG(status.st_mode):
+                return False  # check tells it: a person has put it there
+            if status.st_size != part.size:
+                return True
+            is_read = self.is_root_named if part.state is None else state_of(status) != part.state
+            return is_read and digest_file(path, algorithm_of(part.digest)) != part.digest
+        except OSError:
+            return False
+
+    def _want(
+        self, part: Part, same: Sequence[Replica], target: Spot, left: NotRestored, rotten: Part | None = None
+    ) -> None:
         origin = self._origin(part, same, target)
         if origin is None:
             self.left.append(left)
@@ -202,12 +230,13 @@ class _Healing:
             file_id=part.file_id,
             member=part.member or "",
         )
-        self.wanted.append(_Wanted(order))
+        self.wanted.append(_Wanted(order, rotten))
 
     def _origin(self, part: Part, same: Sequence[Replica], target: Spot) -> Spot | None:
-        """Where a good copy is read: the root before all stores."""
+        """Where a good copy is read: the root before all stores, if it has it as it was recorded."""
         path = os.path.join(self.mission.root, part.path)
-        if target.place != ROOT and part.exists and not part.is_offloaded and os.path.lexists(path):
+        is_here = target.place != ROOT and part.exists and not part.is_offloaded and os.path.lexists(path)
+        if is_here and not self._is_rotten(path, part):
             return Spot(ROOT, part.path, f"file://{path}")
         for spec in copies.in_order(self.mission.stores):
             for each in same:
@@ -256,6 +285,7 @@ class _Healing:
             each.state, each.why = row.state.value, row.reason
             if worked.is_busy:
                 each.why = each.why or "another process works at it"
+        self._put_home([each for each in self.wanted if each.rotten is not None and each.state in _COMPLETE])
         wanted, self.wanted = self.wanted, []
         left, self.left = self.left, []
         for spec in self.mission.stores:
@@ -263,9 +293,38 @@ class _Healing:
                 self.look(spec)
         self.wanted, self.left = wanted, left
 
+    def _put_home(self, some: Sequence[_Wanted]) -> None:
+        """Put good bytes that have come into the places of rotten ones, which are kept."""
+        if not some:
+            return
+        try:
+            with lock.holding(self.store, "stores heal"):
+                for each in some:
+                    self._exchange(each)
+        except BusyError as error:
+            for each in some:
+                each.state, each.why = "", f"it came, and waits: {error}"
+
+    def _exchange(self, wanted: _Wanted) -> None:
+        part, mission = wanted.rotten, self.mission
+        if part is None:
+            return
+        path, new = (os.path.join(mission.root, each) for each in (part.path, wanted.order.target.path))
+        try:
+            digest = digest_file(path, algorithm_of(part.digest))
+            aside = kept_path(mission, part.file_id, digest, os.path.basename(path))
+            permissions.make_directories(os.path.dirname(aside))
+            rename(path, aside)
+            rename(new, path)
+        except OSError as error:
+            wanted.state, wanted.why = "", f"it came, and cannot be put in its place: {error.strerror}"
+            return
+        with suppress(OSError):
+            os.removedirs(os.path.dirname(new))
+        wanted.why = f"what was there is kept: {aside}"
+
     def healed(self) -> Healed:
         """What became of it."""
-        complete = (TransferState.VERIFIED.value, TransferState.UNVERIFIED.value)
         return Healed(
             asked=tuple(
                 Restoring(
@@ -279,7 +338,7 @@ class _Healing:
                 for each in self.wanted
             ),
             left=tuple(self.left),
-            restored=sum(each.state in complete for each in self.wanted),
+            restored=sum(each.state in _COMPLETE for each in self.wanted),
             tidied=self.tidied,
             is_done=not self.only_look,
         )

@@ -111,7 +111,7 @@ class Upload(Protocol):
         """Give the file its name, in one step and without overwriting.
 
         Gives what the system says of it then (:func:`~dbproc.storage.digest.state_of`), where it is a file of this
-        machine; else nothing.
+        machine; else nothing. That its name outlives a power cut is the affair of who records it.
 
         Raises
         ------

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import jwt
 from urllib3.response import BaseHTTPResponse
@@ -58,7 +58,7 @@ class DrivePlace:
         parts = urlsplit(spec.url)
         self.url = spec.url
         self._top = parts.netloc
-        self._prefix = parts.path.strip("/")
+        self._prefix = unquote(parts.path).strip("/")
         self._api = rest.Service(spec, spec.endpoint or _ENDPOINT)
         self._account = _Account(spec)
         self._folders: dict[str, tuple[str, ...]] = {"": (self._top,)}
@@ -67,6 +67,7 @@ class DrivePlace:
     def entries(self, directory: str = "") -> Iterator[Entry]:
         """The files and directories in a directory, those that were modified last first."""
         refuse_leading_out(directory)
+        directory = directory.rstrip("/")
         above = self._folder(self._whole(directory))
         seen: set[str] = set()
         for found in self._children(above, "", directory):

@@ -15,7 +15,6 @@ from dbproc.core.places import PlaceSpec
 from dbproc.core.text import time_of
 from dbproc.storage import permissions
 from dbproc.storage.digest import state_of
-from dbproc.storage.durable import sync_directory
 from dbproc.storage.renaming import rename
 from dbproc.storage.stores.base import CHUNK, Entry, partial_name, refuse_leading_out
 
@@ -236,7 +235,6 @@ class LocalUpload:
         except OSError as error:
             raise self._place._fault(error, self._target) from error
         self._published = True
-        sync_directory(os.path.dirname(self._target))
         return state_of(os.stat(self._target))
 
     def discard(self) -> None:

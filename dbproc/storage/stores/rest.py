@@ -10,6 +10,7 @@ import datetime as dt
 import email.utils
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import responses
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -210,8 +211,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def fault(what: str, status: int, words: str, headers: Mapping[str, str]) -> TransferError:
     """What is wrong, by the status of an answer."""
-    said = " ".join(words.split())[:_WORDS]
-    text = f"{what}: {said} ({status})" if said else f"{what}: status {status}"
+    said = " ".join(words.split())[:_WORDS] or responses.get(status, "no such status")
+    text = f"{what}: {said} ({status})"
     if status in (404, 410):
         return GoneError(text)
     if status in (413, 507):

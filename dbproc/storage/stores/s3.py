@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NoReturn
-from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape
 
@@ -33,13 +33,13 @@ from dbproc.storage.stores.credentials import value
 
 _MIB = 1 << 20
 
-PART = 8 * _MIB
+PART = 5 * _MIB
 """Bytes of a part, at least, and of the largest file that is put in one request."""
 
 PARTS = 10_000
 """How many parts S3 takes."""
 
-_UNKNOWN = 2 * PART  # bytes of a part where the size is unknown: for files up to 160 GiB
+_UNKNOWN = 4 * PART  # bytes of a part where the size is unknown: for files up to 195 GiB
 _IN_FLIGHT = 2 * PART
 _REGION = "us-east-1"
 _BUCKET = "{bucket}"
@@ -69,7 +69,8 @@ class S3Place:
         parts = urlsplit(spec.url)
         self.url = spec.url
         self._bucket = parts.netloc
-        self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        prefix = unquote(parts.path).strip("/")
+        self._prefix = f"{prefix}/" if prefix else ""
         service = _service_url(spec, self._bucket)
         self._service = rest.Service(spec, service.replace(_BUCKET, self._bucket))
         self._root = "" if _BUCKET in service else f"/{self._bucket}"
@@ -164,7 +165,7 @@ class S3Place:
 
     def refuse(self, path: str, answer: rest.Answer) -> NoReturn:
         """Raise what is wrong with a key."""
-        if answer.status == 404 and not answer.data:
+        if answer.status == 404 and not _code(answer):
             self._see_bucket()
         raise _fault(f"{self.url}: {path}" if path else self.url, answer)
 
@@ -213,7 +214,7 @@ class S3Place:
 
     def _list(self, directory: str, *, is_flat: bool) -> Iterator[Entry]:
         refuse_leading_out(directory)
-        prefix = self._prefix + (f"{directory}/" if directory else "")
+        prefix = self._prefix + (f"{directory.rstrip('/')}/" if directory else "")
         query = f"list-type=2&encoding-type=url&prefix={quote(prefix, safe='')}" + ("" if is_flat else "&delimiter=%2F")
         for page in self._pages(query, (("continuation-token", "NextContinuationToken"),)):
             is_quoted = _text(page, "EncodingType") == "url"
@@ -261,21 +262,16 @@ class S3Upload:
             self._send(self._part)
 
     def checkpoint(self) -> int:
-        """The bytes of the parts that S3 has; what is being sent is not waited for."""
-        there = 0
+        """The bytes of the parts that S3 has; those that are being sent are waited for."""
         for part in self._parts:
-            if not part.done():
-                break
             part.result()
-            there += 1
-        return min(there * self._part, self._length)
+        return min(len(self._parts) * self._part, self._length)
 
     def finish(self) -> None:
         """Send what is left, and wait for all parts."""
         if self.token:
             self._send(len(self._buffer))
-            for part in self._parts:
-                part.result()
+            self.checkpoint()
 
     def read_back(self) -> Iterator[bytes]:
         """The bytes of the file as it is now, after publication."""
@@ -313,14 +309,13 @@ class S3Upload:
         self._stop()
 
     def _resume(self, offset: int) -> None:
-        """Go on behind the parts that S3 has, as far as they were recorded; all is begun anew where it has none."""
+        """Go on behind the parts that S3 has, as far as they were recorded; begin anew where it has none, or parts of
+        another size, which not every server lets one replace."""
         sent = self._sent() if self.token else None
-        if sent is None:
+        if sent is None or any(size != self._part for size, _ in sent[:-1]):
             self.token = ""
             return
-        for size, tag in sent[: offset // self._part]:
-            if size != self._part:
-                break
+        for _, tag in sent[: offset // self._part]:
             done: Future[str] = Future()
             done.set_result(tag)
             self._parts.append(done)
@@ -469,7 +464,7 @@ def _listed(found: Element, cut: int, is_quoted: bool) -> Entry | None:
     key = unquote_plus(key) if is_quoted else key
     if found.tag == "CommonPrefixes":
         return Entry(path=key[cut:].removesuffix("/"), is_directory=True)
-    if found.tag != "Contents" or key.endswith("/"):
+    if found.tag != "Contents":
         return None
     return Entry(
         path=key[cut:],
@@ -520,6 +515,8 @@ def _code(answer: rest.Answer) -> str:
 def _fault(what: str, answer: rest.Answer) -> TransferError:
     code = _code(answer)
     words = f"{code}: {_text(_tree(what, answer.data), 'Message')}" if code else ""
+    if answer.status in (301, 400) and answer.headers.get("x-amz-bucket-region"):
+        words = f"{words} its region is {answer.headers['x-amz-bucket-region']}: write that as region".strip()
     wait = rest.retry_after(answer.headers)
     if code in _ROOM:
         return RoomError(f"{what}: {words}", retry_after=wait)

@@ -77,6 +77,7 @@ class VosPlace:
     def entries(self, directory: str = "") -> Iterator[Entry]:
         """The files and directories in a directory; a link to a file of the place is one, others are left out."""
         refuse_leading_out(directory)
+        directory = directory.rstrip("/")
         start, last = "", ""
         while True:
             query = f"?detail=max&limit={_PAGE}" + (f"&uri={quote(start, safe='')}" if start else "")

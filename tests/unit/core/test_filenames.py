@@ -19,6 +19,7 @@ from dbproc.core.filenames import (
     keywords_text,
     render,
     substitute,
+    without_ending,
 )
 from dbproc.core.version import Version
 
@@ -418,3 +419,16 @@ def test_a_name_that_is_of_the_format_or_of_none_has_no_fault() -> None:
 
 def test_a_constant_is_put_in_once() -> None:
     assert substitute("{A}{B}", {"A": "{B}", "B": "b{A}"}) == "{B}b{A}"
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "stem"),
+    [
+        ("A_{Y}{m}{d}.{MILLI}Z-{mode}.tar.gz", "A_20110101.072Z-DIFFUSE.tar.gz", "A_20110101.072Z-DIFFUSE"),
+        ("met_{Y}{m}{d}_v{VERSION}.nc", "met_20200101_v1.0.0.nc", "met_20200101_v1.0.0"),
+        ("met_{Y}{m}{d}_final.nc", "met_20200101_final.nc", "met_20200101_final"),
+        ("met.{Y}{m}{d}", "met.20200101", "met.20200101"),
+    ],
+)
+def test_the_ending_of_a_name_is_what_its_format_ends_with(format: str, name: str, stem: str) -> None:
+    assert without_ending(compile_format(format), name) == stem

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from dbproc.core.places import AreaSpec, SourceSpec, StoreSpec, Trust
 from dbproc.mission import export_toml, read_mission_file
+from dbproc.mission.apply import warnings
 from tests.kit.mission_files import line_of, problems_of, write_mission
 
 KEY = "SHA256:" + "a" * 43
@@ -29,7 +31,7 @@ path = "/{{Y}}/{{m}}/{{d}}/COVIS-*.tar.gz"
 every = "6 h"
 since = 2010-09-01
 back = "30 days"
-digests = "{{name}}.md5"
+digests = "/sums/{{name}}.md5"
 verify = "twice"
 
 [store."old-nas{{n}}"]
@@ -188,13 +190,15 @@ def test_a_credential_in_the_file_is_refused_and_not_shown(tmp_path: Path, key: 
         ('[store.s]\nurl = "s3://b"\nendpoint="h:9000"', "endpoint", "must be the base URL"),
         ('[store.s]\nurl = "s3://b"\nendpoint="https://a:pw@h"', "endpoint", "holds a user"),
         ('[store.s]\nurl = "gdrive://F/x"', "service_account", "is missing"),
+        ('[store.s]\nurl = "gdrive://F/x"\nservice_account="file:/k"', "trust", "nothing can be put there by gdrive:"),
+        ('[store.s]\nurl = "vos://a/x"', "endpoint", "is missing; write the base URL"),
         ('[store.s]\nurl = "file:///x"\nlayout = "rucio"', "scope", "is missing"),
         ('[store.s]\nurl = "file:///x"\nlayout = "rucio"\nscope = "a:b"', "scope", "is not one"),
         ('[store.s]\nurl = "file:///x"\nscope = "a"', "scope", "means nothing without"),
-        ('[source.s]\nurl = "https://h/x"\npath = "../*"', "path", "has a part '..'"),
-        ('[source.s]\nurl = "https://h/x"\npath = "a//b"', "path", "has a part ''"),
-        ('[source.s]\nurl = "https://h/x"\npath = "a/"', "path", "ends with '/'"),
-        ('[source.s]\nurl = "https://h/x"\npath = "{Y}/{D}"', "path", "{D} is no field of a date or a time"),
+        ('[source.s]\nurl = "https://h/x"\npath = "../*"', "path", "has the part '..'"),
+        ('[source.s]\nurl = "https://h/x"\npath = "a//b"', "path", "has a part without a name"),
+        ('[source.s]\nurl = "https://h/x"\npath = "a/"', "path", "has a part without a name"),
+        ('[source.s]\nurl = "https://h/x"\npath = "{Y}/{D}"', "path", "{D} is no field of a path"),
         ('[source.s]\nurl = "https://h/x"\npath = "{Y"', "path", "write {Y} for a field"),
         ('[source.s]\nurl = "https://h/x"\nsince = 2020-01-01', "since", "has no field of a year"),
         ('[source.s]\nurl = "https://h/x"\npath = "{Y}.txt"\nback = "1 h"', "back", "has no directories of dates"),
@@ -309,3 +313,15 @@ def test_stores_elsewhere_that_hold_each_other_would_count_a_copy_twice(tmp_path
         else:
             stores = read_mission_file(write_mission(tmp_path, text)).mission.stores
             assert [type(store) for store in stores] == [StoreSpec, StoreSpec]
+
+
+def test_a_protocol_whose_library_is_not_installed_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'{BARE}[source.web]\nurl = "https://example.org"\n[store.here]\nurl = "file:///stores/here"\n'
+    definition = read_mission_file(write_mission(tmp_path, text))
+    assert warnings(definition) == ()
+    monkeypatch.setitem(sys.modules, "urllib3", None)
+    (said,) = warnings(definition)
+    assert said.startswith(f"line {line_of(text, 'https:')}, source.web.url: https: places need a package")
+    assert said.endswith("pip install 'dbproc[http]'")

@@ -38,7 +38,7 @@ def problems(new: MissionSpec, places: Recorded) -> tuple[str, ...]:
 
 def test_a_new_mission_says_what_it_has() -> None:
     assert sentences(OLD, old=None) == [
-        "add: mission m: root /m; hook me added: webhook env:HOOK; source dmas added: https://example.org; "
+        "add: mission m: root /m; hook me added: env:HOOK; source dmas added: https://example.org; "
         "store nas added: file:///nas; store s3 added: s3://b; replicate 1 added: raw → nas; area users added: /users"
     ]
 
@@ -72,7 +72,7 @@ def test_what_nothing_is_recorded_of_may_go() -> None:
 def test_copies_in_a_store_that_goes_count_no_more_and_that_is_said() -> None:
     held = Recorded(copies={"nas": 12, "s3": 1}, kept_in={frozenset({"nas", "s3"}): 3})
     (said,) = sentences(replace(OLD, stores=OLD.stores[1:], replicates=()), held)
-    assert said.endswith("; 12 copies recorded in it count no more, as long as there is no store nas")
+    assert said.endswith("; 12 copies recorded in store nas count no more while it is away")
 
 
 def test_a_store_with_the_only_bytes_of_files_stays() -> None:
@@ -99,3 +99,35 @@ def test_only_whether_something_is_recorded_counts_for_what_was_seen() -> None:
     few, more = Holdings(places=Recorded(copies={"nas": 1})), Holdings(places=Recorded(copies={"nas": 2}))
     assert few.calls_for_the_same(more)
     assert not few.calls_for_the_same(Holdings(places=Recorded(copies={"nas": 1}, transfers={"store nas": 1})))
+
+
+def test_another_name_is_told_by_the_place_and_takes_along_what_is_recorded() -> None:
+    new = replace(
+        OLD,
+        sources=(replace(OLD.sources[0], name="archive"),),
+        stores=(replace(OLD.stores[0], name="disk", preference=1), OLD.stores[1]),
+        replicates=(replace(OLD.replicates[0], to=("disk",)),),
+        areas=(replace(OLD.areas[0], name="people"),),
+    )
+    held = Recorded(
+        transfers={"source dmas": 1, "store nas": 1},
+        copies={"nas": 12},
+        kept_in={frozenset({"nas"}): 2},
+        placed={"users": 1},
+    )
+    assert sentences(new, held) == [
+        "change: mission m: source dmas → archive; store nas → disk; area users → people; "
+        'store disk: preference 100 → 1; replicate 1: to ["nas"] → ["disk"]'
+    ]
+    (said,) = problems(new, replace(held, copies={"nas": 12, "disk": 1}))
+    assert said == "store.disk: copies are recorded of a former store of this name; take another name"
+
+
+def test_of_two_at_one_place_nobody_knows_which_has_the_new_name() -> None:
+    twice = replace(OLD, sources=(*OLD.sources, replace(OLD.sources[0], name="other")))
+    new = replace(OLD, sources=(replace(OLD.sources[0], name="third"),))
+    (said,) = sentences(new, old=twice)
+    assert "source third added" in said
+    assert "source dmas removed; source other removed" in said
+    elsewhere = replace(OLD, sources=(replace(OLD.sources[0], name="third", path="x/*"),))
+    assert "source dmas removed" in sentences(elsewhere)[0]

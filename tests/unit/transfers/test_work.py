@@ -118,6 +118,16 @@ def test_hundreds_of_files_each_once(site: Site) -> None:
     assert site.work().counts == {}
 
 
+def test_several_large_files_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "CHECKPOINT_BYTES", 1 << 20)
+    names = [f"large {number}" for number in range(6)]
+    site.put(*names, content=os.urandom(5 << 20))
+    numbers = site.ask(*names)
+    assert site.work().counts == {S.VERIFIED: 6}
+    assert {site.look(number).moved for number in numbers} == {5 << 20}
+    assert sorted(site.incoming()) == names
+
+
 def test_what_is_gone_failed_for_good_and_does_not_hinder_the_rest(site: Site) -> None:
     site.put("here")
     gone, here = site.ask("gone", "here")
@@ -265,3 +275,14 @@ def test_a_source_that_the_mission_file_no_longer_has(site: Site) -> None:
     site.work()
     assert site.look(number).state is S.FAILED
     assert "no source former any more" in site.look(number).reason
+
+
+def test_how_far_several_are_is_written_down_together(site: Site) -> None:
+    site.put("a", "b", "c")
+    numbers = site.ask("a", "b", "c")
+    with site.store.begin() as connection:
+        transfers.begin(connection, numbers[:2], None)
+        transfers.cancel(connection, numbers[2:], "not wanted")
+        transfers.note(connection, [{"number": number, "durable_bytes": number} for number in numbers])
+        found = transfers.numbered(connection, numbers)
+    assert [each.durable for each in found] == [numbers[0], numbers[1], 0]

@@ -9,18 +9,26 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
+from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError
+from dbproc.core.places import StoreSpec
+from dbproc.storage import transfer
 from dbproc.storage.stores import base
 from dbproc.storage.stores import s3 as module
 from dbproc.storage.stores.base import Entry
+from dbproc.storage.stores.local import LocalPlace
 from dbproc.storage.stores.s3 import PART, PARTS, S3Place, S3Upload, part_size, place
+from dbproc.storage.transfer import Order, move
+from tests.kit.places import Cut
 from tests.kit.s3 import ENVIRONMENT, SECRET, S3Server
+from tests.kit.stub import Stub, running
 
-SEVEN_PARTS = os.urandom(1 << 20) * 49  # of 8 MiB, the last of 1 MiB
+SEVEN_PARTS = os.urandom(1 << 20) * 31  # of 5 MiB, the last of 1 MiB
+THREE_PARTS = SEVEN_PARTS[: 2 * PART + (1 << 20)]
 MD5 = hashlib.md5(b"bytes").hexdigest()
 
 
@@ -81,7 +89,10 @@ def test_files_are_put_listed_looked_at_read_and_removed(s3: S3Server, store: S3
         ("deep/empty", False),
     }
     assert {entry.path for entry in base.below(store)} == set(names)
-    assert {entry.path for entry in store.below("deep/er")} == {"deep/er/c%2Fd.txt"}
+    with closing(place(s3.spec("data/dee%70"))) as deep:
+        assert {entry.path for entry in deep.entries()} == {"b c+é%20.txt", "er", "empty"}
+        assert content_of(deep, "er/c%2Fd.txt") == b"bytes"
+    assert {entry.path for entry in store.below("deep/er/")} == {"deep/er/c%2Fd.txt"}
     (listed,) = (entry for entry in store.entries() if not entry.is_directory)
     seen = store.look("a.txt")
     assert seen.is_provably(listed)
@@ -119,7 +130,7 @@ def test_an_upload_goes_on_after_a_crash_behind_the_parts_that_were_recorded(
     first = store.upload("big", "transfer-1", size=len(content))
     assert (first.offset, first.token, first.prefix()) == (0, "", None)
     fill_until(first, content, parts=4)
-    assert first.checkpoint() >= 3 * PART
+    assert first.checkpoint() == 4 * PART
     assert uploads_of(s3, client) == ["data/big"]
     for recorded, there in ((3 * PART + 5, 3 * PART), (2 * PART, 2 * PART), (3 * PART, 3 * PART)):
         with closing(place(s3.spec())) as again:
@@ -147,6 +158,32 @@ def fill_until(upload: S3Upload, content: bytes, parts: int) -> None:
     for start in range(0, parts * PART + 1, 1 << 20):
         upload.write(content[start : start + (1 << 20)])
     upload.close()
+
+
+def test_an_upload_with_parts_of_another_size_begins_anew(s3: S3Server, store: S3Place, client: Any) -> None:
+    named = {"Bucket": s3.bucket, "Key": "data/big"}
+    token = client.create_multipart_upload(**named)["UploadId"]
+    for number in (1, 2):
+        client.upload_part(**named, UploadId=token, PartNumber=number, Body=bytes(6 << 20))
+    upload = store.upload("big", "transfer-1", 2 * PART, token, len(THREE_PARTS))
+    assert (upload.offset, upload.token) == (0, "")
+    fill(upload, THREE_PARTS)
+    assert uploads_of(s3, client) == ["data/big"]
+    upload.discard()
+    assert not uploads_of(s3, client)
+
+
+def test_keys_that_are_no_paths_are_not_listed() -> None:
+    keys = ("data/", "data/dir/", "data/dir//twice", "data/../up", "data//lead", "data/dir/file", "data/line%0A")
+
+    class Listing(Stub):
+        def answer(self) -> None:
+            found = "".join(f"<Contents><Key>{key}</Key><Size>0</Size></Contents>" for key in keys)
+            text = f"<ListBucketResult><EncodingType>url</EncodingType>{found}</ListBucketResult>"
+            self.send(200, text.encode())
+
+    with running(Listing) as url, closing(place(StoreSpec(name="s3", url="s3://bucket/data", endpoint=url))) as store:
+        assert [entry.path for entry in store.below()] == ["dir/file"]
 
 
 def test_an_upload_that_the_server_forgot_begins_anew(store: S3Place) -> None:
@@ -265,6 +302,17 @@ def test_a_bucket_that_is_not_there_does_not_make_its_files_gone(s3: S3Server) -
             assert not isinstance(raised.value, GoneError)
 
 
+def test_what_is_no_s3_does_not_make_files_gone() -> None:
+    class Other(Stub):
+        def answer(self) -> None:
+            self.send(404, b"" if self.command == "HEAD" else b"<html>nothing is here</html>")
+
+    with running(Other) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        for ask in (store.look, store.read):
+            with pytest.raises(PermanentError, match="has no bucket bucket"):
+                ask("file")
+
+
 def test_a_server_that_is_not_there_is_another_time(s3: S3Server) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -291,6 +339,98 @@ def test_the_bucket_may_be_addressed_by_the_host(moto_s3: S3Server, monkeypatch:
         assert client.get_object(Bucket=server.bucket, Key="data/file")["Body"].read() == b"bytes"
 
 
+def said(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>The server's words.</Message></Error>".encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "kind", "wait"),
+    [
+        (503, said("SlowDown"), TemporaryError, 7),
+        (500, said("InternalError"), TemporaryError, 7),
+        (400, said("RequestTimeout"), TemporaryError, 7),
+        (409, said("OperationAborted"), TemporaryError, 7),
+        (200, said("InternalError"), TemporaryError, 7),
+        (503, b"<html>no XML<br>", TemporaryError, 7),
+        (403, said("QuotaExceeded"), RoomError, 7),
+        (507, said("XMinioStorageFull"), RoomError, 7),
+        (507, b"", RoomError, 7),
+        (403, said("AccessDenied"), PermanentError, None),
+        (403, said("RequestTimeTooSkewed"), PermanentError, None),
+        (400, said("EntityTooLarge"), PermanentError, None),
+        (301, said("PermanentRedirect"), PermanentError, None),
+        (404, said("NoSuchBucket"), PermanentError, None),
+    ],
+)
+def test_what_passes_and_what_does_not(status: int, answer: bytes, kind: type, wait: float | None) -> None:
+    class Refusing(Stub):
+        def answer(self) -> None:
+            self.received()
+            if self.command == "HEAD":
+                self.send(404 if self.path.strip("/").count("/") else 200)
+            else:
+                self.send(status, answer, {"Retry-After": "7", "Location": "http://169.254.169.254/"})
+
+    with running(Refusing) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        upload = store.upload("file", "transfer-1", size=5)
+        fill(upload, b"bytes")
+        with pytest.raises(kind) as raised:
+            upload.publish()
+    assert type(raised.value) is kind
+    assert getattr(raised.value, "retry_after", None) == wait
+    assert "The server's words." in str(raised.value) or b"Error" not in answer
+
+
+def test_a_bucket_of_another_region_is_told_with_its_region() -> None:
+    class Elsewhere(Stub):
+        def answer(self) -> None:
+            self.send(301, b"", {"x-amz-bucket-region": "eu-west-1"})
+
+    with running(Elsewhere) as url:
+        store = place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))
+        with closing(store), pytest.raises(PermanentError, match="its region is eu-west-1: write that as region"):
+            store.look("file")
+
+
+def test_a_server_that_does_not_know_preconditions_is_asked_without_them() -> None:
+    asked: list[str | None] = []
+
+    class Old(Stub):
+        def answer(self) -> None:
+            self.received()
+            if self.command == "HEAD":
+                self.send(404 if self.path.strip("/").count("/") else 200)
+            else:
+                asked.append(self.headers["If-None-Match"])
+                self.send(501 if self.headers["If-None-Match"] else 200)
+
+    with running(Old) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        put(store, "file", b"bytes")
+    assert asked == ["*", None]
+
+
+@pytest.mark.parametrize(
+    ("headers", "digests"),
+    [
+        ({"ETag": f'"{MD5}"'}, [f"md5:{MD5}"]),
+        ({"ETag": f'"{MD5}-7"'}, []),
+        ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption": "AES256"}, [f"md5:{MD5}"]),
+        ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption": "aws:kms"}, []),
+        ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption-customer-algorithm": "AES256"}, []),
+        ({"ETag": f'"{MD5}"', "x-amz-storage-class": "EXPRESS_ONEZONE"}, []),
+        ({"x-amz-checksum-sha256": "AAEC"}, ["sha256:000102"]),
+        ({"x-amz-checksum-sha256": "AAEC-2", "x-amz-checksum-type": "COMPOSITE"}, []),
+    ],
+)
+def test_an_etag_is_an_md5_only_where_it_can_be_one(headers: dict[str, str], digests: list[str]) -> None:
+    class Telling(Stub):
+        def answer(self) -> None:
+            self.send(200, b"", headers)
+
+    with running(Telling) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        assert list(store.look("file").digests) == digests
+
+
 @pytest.mark.parametrize("path", ["../up", "/absolute", "a//b", "a/./b", "", "a/..", "zero\0", "dir/", "n" * 256])
 def test_a_path_that_leads_out_is_refused(s3: S3Server, store: S3Place, path: str) -> None:
     for ask in (store.look, store.read, store.remove, lambda path: store.upload(path, "transfer-1")):
@@ -305,3 +445,52 @@ def test_parts_are_so_large_that_s3_takes_all_of_them() -> None:
         assert part % (1 << 20) == 0
         assert -(-size // part) <= PARTS
     assert part_size(PART * PARTS) == PART
+
+
+class Watch:
+    """Keeps what it is told of a transfer."""
+
+    entry: Entry
+    offset, durable_bytes, note, token = -1, 0, "", ""
+
+    def began(self, entry: Entry, offset: int, note: str) -> None:
+        self.entry, self.offset, self.note = entry, offset, note
+
+    def came(self, count: int) -> None:
+        pass
+
+    def durable(self, count: int, token: str) -> None:
+        self.durable_bytes, self.token = count, token
+
+    def checking(self, digest: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["as it was", "changed meanwhile"])
+def test_a_transfer_into_s3_that_was_cut_goes_on_where_its_parts_end(
+    s3: S3Server, store: S3Place, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
+    monkeypatch.setattr(transfer, "CHECKPOINT_BYTES", PART)
+    (tmp_path / "x.bin").write_bytes(THREE_PARTS)
+    order = Order(
+        origin=Cut(str(tmp_path), 2 * PART + 5),
+        origin_path="x.bin",
+        target=store,
+        target_path="a/x.bin",
+        name="1",
+        size=len(THREE_PARTS),
+        origin_is_here=True,
+    )
+    first, second = Watch(), Watch()
+    with pytest.raises(TemporaryError, match="broke"):
+        move(order, first)
+    assert first.durable_bytes == 2 * PART
+    content = THREE_PARTS[::-1] if changed else THREE_PARTS
+    if changed:
+        (tmp_path / "x.bin").write_bytes(content)
+    again = replace(order, offset=first.durable_bytes, token=first.token, known=first.entry)
+    moved = move(replace(again, origin=LocalPlace(str(tmp_path))), second)
+    assert moved.digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert (second.offset, bool(second.note)) == ((0, True) if changed else (2 * PART, False))
+    assert content_of(store, "a/x.bin") == content
+    assert not uploads_of(s3, client)
