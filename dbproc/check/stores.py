@@ -11,15 +11,15 @@ import datetime as dt
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 from dbproc.core import copies
 from dbproc.core.digests import is_unknown
-from dbproc.core.errors import GoneError, TransferError
+from dbproc.core.errors import GoneError, PermanentError, TransferError
 from dbproc.core.lookup import store_named
 from dbproc.core.model import Mission
 from dbproc.core.places import StoreSpec
@@ -73,10 +73,11 @@ class StoreChecked:
     store: str  #: its name
     is_up: bool  #: whether it could be listed; otherwise nothing was changed
     problem: str  #: why it could not be
+    unlisted: str  #: why each copy was looked at by itself, and dark ones are not known; nothing: it was listed
     known: int  #: how many copies should be there
     seen: int  #: how many of them are there
     verified: int  #: how many of them were read back with their file's digest
-    counts: dict[StoreFault, int]  #: how many findings there are of each kind
+    counts: Mapping[StoreFault, int]  #: how many findings there are of each kind
     findings: tuple[StoreFinding, ...]  #: the first thousand of each kind
     refused: str  #: why nothing was marked lost; nothing: it was, or nothing is
 
@@ -194,6 +195,7 @@ class _Check:
         self._begun = dt.datetime.now(dt.UTC)
         self._seen = set[int]()
         self._listed = 0
+        self._unlisted = ""
         self._verified = 0
         self._changed: dict[int, str] = {}
         self._back = set[int]()
@@ -207,7 +209,7 @@ class _Check:
         """List the store, read what is to be read, and record what is seen."""
         try:
             with closing(open_named(self._mission, f"{STORE}{self._spec.name}")) as place:
-                self._list(place)
+                self._look(place)
                 missing, known = self._missing()
                 refused = self._refused(len(missing) + len(self._changed), known)
                 if not refused:
@@ -223,6 +225,41 @@ class _Check:
 
     # --- what the listing says ---
 
+    def _look(self, place: Place) -> None:
+        """List the store; of one that lists nothing, look at each copy that is recorded."""
+        try:
+            self._list(place)
+        except GoneError:
+            raise
+        except PermanentError as error:
+            if self._listed:
+                raise
+            self._unlisted = str(error)
+            self._look_at_each(place)
+
+    def _look_at_each(self, place: Place) -> None:
+        for some in self._recorded():
+            with self._store.begin() as connection:
+                parts = _parts(connection, some)
+            for each in some:
+                part = parts.get((each.file_id, each.member))
+                with suppress(GoneError):
+                    try:
+                        self._compare(each, place.look(each.path), part)
+                    except GoneError:
+                        raise
+                    except PermanentError as error:
+                        if not self._seen:
+                            raise
+                        self._seen.add(each.replica_id)
+                        self._find(StoreFault.UNREAD, each.path, _name(part), str(error))
+            self._count(len(some))
+
+    def _count(self, more: int) -> None:
+        self._listed += more
+        if self._options.told is not None:
+            self._options.told(self._spec.name, self._listed)
+
     def _list(self, place: Place) -> None:
         entries = below(place)
         while some := list(islice(entries, _BATCH)):
@@ -235,9 +272,7 @@ class _Check:
                     self._compare(there[path], entry, parts.get((there[path].file_id, there[path].member)))
                 else:
                     self._find(StoreFault.DARK, path, "", "" if entry.size is None else f"{entry.size} bytes")
-            self._listed += len(some)
-            if self._options.told is not None:
-                self._options.told(self._spec.name, self._listed)
+            self._count(len(some))
 
     def _compare(self, replica: Replica, entry: Entry, part: Part | None) -> None:
         """Whether a copy is as it was recorded, as far as the listing tells."""
@@ -412,6 +447,7 @@ class _Check:
             store=self._spec.name,
             is_up=True,
             problem="",
+            unlisted=self._unlisted,
             known=known,
             seen=len(self._seen),
             verified=self._verified,
@@ -425,6 +461,7 @@ class _Check:
             store=self._spec.name,
             is_up=False,
             problem=problem,
+            unlisted="",
             known=0,
             seen=0,
             verified=self._verified,

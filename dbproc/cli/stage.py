@@ -23,14 +23,17 @@ from dbproc.cli.completers import complete_files
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
+from dbproc.cli.progress import Screen
 from dbproc.cli.selection import placed_file_options, product_option, selection_of
+from dbproc.cli.transfer_bars import Bars
 from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import UserError
 from dbproc.core.places import Link
 from dbproc.core.slot_text import read_time
 from dbproc.core.staging import Destination, destination
-from dbproc.core.states import StageState, Standing
+from dbproc.core.states import EXISTING, StageState
 from dbproc.core.text import size_words
+from dbproc.system.signals import Interrupted, signals_interrupt
 
 if TYPE_CHECKING:
     from dbproc.changes.staging.answer import StageAnswer
@@ -112,7 +115,6 @@ def stage_command(
 
     For example: dbproc stage --product l2 --start 2024-03-01 --to scratch/ada/march --link symlink --expires 30d
     """
-    from dbproc.changes.staging.placing import work
     from dbproc.changes.staging.request import Wanted, request
 
     with open_mission(mission, read_only=dry_run) as store:
@@ -121,7 +123,7 @@ def stage_command(
             files,
             products,
             newest=not every_version and not files,
-            standings=frozenset({Standing.IN_PLACE, Standing.OFFLOADED}),
+            standings=EXISTING,
             **given,
         )
         if chosen.is_empty and not store_files:
@@ -136,9 +138,25 @@ def stage_command(
         )
         done = request(store, wanted, only_look=dry_run)
         if done.stage_id is not None and not dry_run:
-            done = work(store, done.stage_id)
+            done = _worked(store, done.stage_id)
     show(done, as_json, lambda each: _print_done(each, is_done=not dry_run))
     return 1 if done.count(StageState.FAILED) else 0
+
+
+def _worked(store: Store, number: int) -> StageAnswer:
+    """Work at a request; on a terminal it is shown how far it is."""
+    from dbproc.changes.staging.work import work
+
+    screen = Screen()
+    try:
+        with signals_interrupt():
+            return work(store, number, observe=Bars(screen).observe)
+    except Interrupted:
+        screen.clear()
+        click.echo(f"request {number} is entered, and goes on where it is with the next run", err=True)
+        raise
+    finally:
+        screen.clear()
 
 
 def _told_apart(store: Store, names: Sequence[str]) -> tuple[list[str], tuple[Any, ...]]:
@@ -239,7 +257,7 @@ def _print_request(found: StageAnswer) -> None:
 @asking_options
 def end_command(numbers: Sequence[int], mission: str, as_json: bool) -> None:
     """End requests now: remove what they placed, and nothing else, and give up what waits."""
-    from dbproc.changes.staging.placing import end
+    from dbproc.changes.staging.work import end
 
     with open_own_mission(mission) as store:
         done = [end(store, number) for number in numbers]

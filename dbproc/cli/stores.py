@@ -163,6 +163,8 @@ def _say_checked(each: StoreChecked, *, is_whole: bool) -> None:
     echo_folded(
         f"{cell(each.store)}: {each.seen} of {each.known} copies there{read}; {', '.join(counts) or 'no fault'}"
     )
+    if each.unlisted:
+        echo_folded(f"  each copy was asked for, and what is dark is not known: {cell(each.unlisted)}")
     for finding in shown_of(each.findings, is_whole=is_whole):
         why = f": {cell(finding.why)}" if finding.why else ""
         echo_folded(f"  {finding.fault} {cell(finding.path)}{why}")
@@ -210,7 +212,7 @@ def heal_command(names: Sequence[str], mission: str, as_json: bool, dry_run: boo
     "inventory_file",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
-    help="A list of what is in the store, in place of asking it: see the documentation.",
+    help="A list of what is in it, not asked of it: lines HOST SIZE PATH, SIZE PATH or PATH, or JSON.",
 )
 @click.option("--host", metavar="HOST", help="The entries of the inventory that name this host.  [default: all]")
 @product_option

@@ -430,13 +430,17 @@ AREAS = tables_codec(AreaSpec)
 def kept_here(stores: Iterable[StoreSpec], areas: Iterable[AreaSpec]) -> dict[tuple[str | int, ...], str]:
     """The directories on this machine of stores and areas, by their keys in a mission file."""
     kept: dict[tuple[str | int, ...], str] = {}
-    kept |= {("store", store.name, "url"): store.directory for store in stores if store.scheme == "file"}
-    return kept | {("area", area.name, "directory"): area.directory for area in areas}
+    kept |= {("store", store.name, "url"): store.directory for store in stores if _is_here(store)}
+    return kept | {("area", area.name, "directory"): area.directory for area in areas if area.directory.startswith("/")}
 
 
 def origins_here(sources: Iterable[SourceSpec]) -> dict[tuple[str | int, ...], str]:
     """The directories on this machine of sources, by their keys in a mission file."""
-    return {("source", source.name, "url"): source.directory for source in sources if source.scheme == "file"}
+    return {("source", source.name, "url"): source.directory for source in sources if _is_here(source)}
+
+
+def _is_here(spec: PlaceSpec) -> bool:
+    return spec.scheme == "file" and url_fault(spec.url) is None
 
 
 def renamed(before: Sequence[Located], after: Sequence[Located]) -> dict[str, str]:

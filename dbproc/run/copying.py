@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dbproc.core.copies import counting, in_order, least_copies, places, rules_of, stores_of
 from dbproc.core.errors import PermanentError
@@ -24,10 +25,12 @@ from dbproc.database.files import Part
 from dbproc.database.replicas import Replica
 from dbproc.database.replication import REPLICATE
 from dbproc.database.store import Store, Transaction
-from dbproc.run.mover import Mover
 from dbproc.storage.digest import algorithm_of
 from dbproc.system.machine import user_name
 from dbproc.system.signals import signals_ignored
+
+if TYPE_CHECKING:
+    from dbproc.run.mover import Mover
 
 BUDGET_SECONDS = 300.0
 """How long a run waits at its end for copies that are on their way; what is left goes on in the next one."""
@@ -62,6 +65,8 @@ class Copying:
     def begin(self) -> None:
         """Ask for what is lacking, and have it moved."""
         if self._ask() and (self._mover is None or not self._mover.is_at_work):
+            from dbproc.run.mover import Mover  # with it comes all that moves files
+
             self.stop()
             self._mover = Mover(self._store, REPLICATE, self._run_id)
 

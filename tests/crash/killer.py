@@ -141,10 +141,9 @@ def be_steady() -> None:
     local: Any = importlib.import_module("dbproc.engines.local")
     assert hasattr(local, "_AHEAD"), "dbproc.engines.local takes jobs ahead under another name now"
     local._AHEAD = 0
-    for name in ("copying", "parked"):
-        module: Any = importlib.import_module(f"dbproc.run.{name}")
-        assert hasattr(module, "Mover"), f"dbproc.run.{name} has files moved by something else now"
-        module.Mover = _MoverHere
+    mover: Any = importlib.import_module("dbproc.run.mover")
+    assert hasattr(mover, "Mover"), "dbproc.run.mover has another name for what moves files now"
+    mover.Mover = _MoverHere
 
 
 class _MoverHere:

@@ -136,7 +136,7 @@ def serving(origin: Origin) -> Iterator[str]:
 def bear(directory: Path, database: str, case: Case) -> Figures:
     """Kill and fetch again, until the file is there; then look at it."""
     chance = random.Random(case.seed)
-    origin = Origin(chance.randbytes(case.size))
+    origin = Origin(b"".join(chance.randbytes(MIB) for _ in range(case.size // MIB)))
     figures = Figures()
     with serving(origin) as url:
         mission = Mission(directory / "mission", database).create(

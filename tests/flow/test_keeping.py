@@ -329,3 +329,25 @@ def test_a_file_that_is_linked_to_from_an_area_is_not_offloaded_before_that_expi
     assert "is a link to it" in kept.dbproc("offload", RAW, status=1).out
     kept.dbproc("stages", "end", "1")
     kept.dbproc("offload", RAW)
+
+
+def test_a_file_of_which_a_member_does_not_come_stays_offloaded(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    volume = product("volume", 0, "volume_{Y}{m}{d}.dat", companion=True)
+    mission.create(volume, store("only", tmp_path / "only"), rule("volume", to=["only"]), retry_seconds=0)
+    mission.deliver("volume_20200101.dat", content="header")
+    (mission.incoming / "volume_20200101").mkdir()
+    (mission.incoming / "volume_20200101" / "0.bin").write_text("block")
+    mission.run()
+    mission.dbproc("offload", "volume_20200101.dat")
+    member = tmp_path / "only" / "data" / "volume" / "volume_20200101" / "0.bin"
+    member.rename(tmp_path / "0.bin")
+    refused = mission.dbproc("recall", "volume_20200101.dat", status=1).out
+    assert "not volume_20200101.dat: there is no" in refused
+    assert mission.rows(OFFLOADED) == [("volume_20200101.dat",)]
+    (tmp_path / "0.bin").rename(member)
+    mission.dbproc("stores", "check", "--deep")
+    mission.dbproc("recall", "volume_20200101.dat")
+    assert (mission.root / "data" / "volume" / "volume_20200101" / "0.bin").read_text() == "block"
+    assert mission.rows(OFFLOADED) == []
+    mission.dbproc("check", "--deep")

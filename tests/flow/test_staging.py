@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ import pytest
 
 from dbproc.changes.staging.answer import answer
 from dbproc.changes.staging.origins import StoreFile
-from dbproc.changes.staging.placing import work
 from dbproc.changes.staging.request import Wanted, request
+from dbproc.changes.staging.work import end, work
+from dbproc.core import rucio
+from dbproc.core.errors import RoomError
 from dbproc.core.places import Link
 from dbproc.core.staging import Destination
 from dbproc.core.states import StageState
+from dbproc.database.selection import Selection
 from dbproc.database.store import Store
 from tests.kit.mission import MEMORY, Mission, name_of, product, table
 from tests.kit.stores import rule, store
@@ -97,7 +101,7 @@ def test_what_is_staged_is_there_until_it_expires_and_nothing_else_is_touched(mi
     mission.run()
     assert placed.exists()
     let_it_expire(mission)
-    assert "its time was over, and 2 files are taken out" in mission.run().out
+    assert "its time was over; taken out: 2 files" in mission.run().out
     assert tree(area) == {"ada", "ada/mine"}
     assert shown(mission, done["stage_id"])["state"] == "removed"
     assert mission.rows("SELECT removed_time FROM stage WHERE removed_time IS NULL") == []
@@ -122,6 +126,26 @@ def test_the_same_request_is_the_same_and_places_what_is_missing(mission: Missio
     assert stage(mission, ONE, TWO, to="scratch/bob/in")["stage_id"] != first["stage_id"]
     mission.dbproc("stages", "end", str(first["stage_id"]))
     assert stage(mission, ONE, TWO)["stage_id"] != first["stage_id"]
+
+
+@pytest.mark.both_databases
+def test_what_is_asked_for_at_the_same_time_is_one_request_and_fits_one_quota(mission: Mission, area: Path) -> None:
+    staging(mission, area, quota=12 / 2**30)  # as much as one file
+
+    def ask(name: str) -> int | str:
+        with Store(mission.database) as opened:
+            wanted = Wanted(to=Destination(AREA, "ada"), selection=Selection(names=(name,)))
+            try:
+                return request(opened, wanted).stage_id or 0
+            except RoomError as error:
+                return str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, (ONE, TWO) * 8))
+    won = 0 if isinstance(answers[0], int) else 1
+    assert len(set(answers[won::2])) == 1
+    assert all("ada may have" in str(answer) for answer in answers[1 - won :: 2])
+    assert mission.rows("SELECT count(*) FROM stage") == mission.rows("SELECT count(*) FROM transfer") == [(1,)]
 
 
 @pytest.mark.parametrize("link", [Link.HARDLINK, Link.SYMLINK])
@@ -267,6 +291,24 @@ def test_what_was_taken_back_since_it_was_asked_for_is_not_placed(sqlite_mission
     assert tree(area) == {"ada", "ada/in"}
 
 
+def test_in_an_area_that_is_not_mounted_nothing_is_placed_and_nothing_counts_as_removed(
+    sqlite_mission: Mission, area: Path
+) -> None:
+    mission = staging(sqlite_mission, area)
+    done = stage(mission, ONE)
+    area.rename(area.with_name("unmounted"))
+    area.mkdir()
+    let_it_expire(mission)
+    assert "is empty, though files were placed in it; mount its disk" in mission.run(status=1).err
+    assert "mount its disk" in mission.dbproc("stage", TWO, "--to", "scratch/bob", status=1).err
+    assert "mount its disk" in mission.dbproc("stages", "end", str(done["stage_id"]), status=1).err
+    assert tree(area) == set()
+    area.rmdir()
+    area.with_name("unmounted").rename(area)
+    mission.run()
+    assert tree(area) == {"ada"}
+
+
 def test_a_rotten_file_is_not_linked(sqlite_mission: Mission, area: Path) -> None:
     mission = staging(sqlite_mission, area)
     path = mission.files()[ONE].path
@@ -331,7 +373,8 @@ def test_placed_files_have_the_missions_rights(sqlite_mission: Mission, area: Pa
 def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     mission: Mission, area: Path, tmp_path: Path
 ) -> None:
-    near, far = (store(name, tmp_path / name, preference=number) for number, name in enumerate(("near", "far")))
+    near = store("near", tmp_path / "near", preference=1)
+    far = store("far", tmp_path / "far", preference=2, layout="rucio", scope="user.ada")
     staging(mission, area, far, near, rule("raw", to=["near", "far"]))
     mission.run()
     mission.dbproc("offload", ONE)
@@ -343,9 +386,11 @@ def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     assert all(file["is_verified"] for file in done["files"])
     assert (area / "ada" / "in" / ONE).read_text() == "raw_20200101"
     assert not mission.files()[ONE].path.exists()
+    in_rucio = rucio.path("user.ada", ONE)
+    assert in_rucio.startswith("user/ada/")
     (tmp_path / "near").rename(tmp_path / "away")
     done = stage(mission, ONE, to="scratch/bob")
-    assert (states(done), done["files"][0]["origin"]) == ({ONE: "placed"}, f"store far: data/raw/{ONE}")
+    assert (states(done), done["files"][0]["origin"]) == ({ONE: "placed"}, f"store far: {in_rucio}")
     (tmp_path / "far").rename(tmp_path / "away too")
     waits = stage(mission, ONE, to="scratch/eve")
     assert waits["state"] == "waiting"
@@ -354,6 +399,27 @@ def test_a_file_that_is_offloaded_comes_straight_from_the_best_store(
     mission.execute("UPDATE transfer SET next_try = NULL")
     mission.run()
     assert shown(mission, waits["stage_id"])["state"] == "placed"
+
+
+def test_a_transfer_that_was_given_up_and_tried_again_takes_its_file_along(
+    sqlite_mission: Mission, area: Path, tmp_path: Path
+) -> None:
+    mission = staging(sqlite_mission, area, store("far", tmp_path / "far"))
+    (tmp_path / "far" / "b.dat").write_text("bytes")
+    with Store(mission.database) as opened:
+        wanted = Wanted(to=Destination(AREA, "ada"), store_files=(StoreFile(store="far", path="b.dat"),))
+        assert request(opened, wanted).state is StageState.WAITING
+    mission.dbproc("transfers", "cancel", "1")
+    mission.run()
+    assert shown(mission, 1)["state"] == "failed"
+    mission.dbproc("transfers", "retry", "1")
+    assert "request 1: placed: 1 file, 5 B" in mission.run().out
+    mission.dbproc("stages", "end", "1")
+    with Store(mission.database) as opened:
+        request(opened, wanted)
+        end(opened, 2)
+    assert json.loads(mission.dbproc("transfers", "retry", "2", "--json", status=1).out)["unchanged"] == [2]
+    assert tree(area) == {"ada"}
 
 
 def test_a_file_is_staged_with_its_companion_directory(sqlite_mission: Mission, area: Path) -> None:

@@ -23,8 +23,8 @@ _MODULES = {
 
 LIBRARIES = {
     "local": (),
-    "sftp": ("paramiko",),
-    "http": ("urllib3",),
+    "sftp": ("ssh2",),
+    "http": ("defusedxml", "urllib3"),
     "s3": ("botocore", "defusedxml", "urllib3"),
     "gdrive": ("cryptography", "jwt", "urllib3"),
     "vos": ("defusedxml", "urllib3"),

@@ -132,7 +132,7 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 
 def pool(scheme: str, host: str, port: int | None, reach: Reach, timeout: float, ca_file: str) -> Any:
     """Connections to one host that go to looked-at addresses alone."""
-    keys: dict[str, Any] = {"maxsize": 2, "timeout": timeout, "reach": reach}
+    keys: dict[str, Any] = {"maxsize": 4, "timeout": timeout, "reach": reach}
     if scheme == "http":
         return _Pool(host, port, **keys)
     if ca_file:

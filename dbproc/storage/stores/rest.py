@@ -10,23 +10,22 @@ import datetime as dt
 import email.utils
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import responses
+from http.client import HTTPException, responses
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-import urllib3
 from urllib3 import exceptions
 from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
+from dbproc.storage.stores import reach
 from dbproc.storage.stores.base import CHUNK, Entry
 
 LIMIT = 16 << 20
 """Bytes that an answer may have that is no file."""
 
 _WORDS = 300
-_CONNECT = 30.0
 _LATER = {408, 423, 425, 429, 500, 502, 503, 504}
 
 
@@ -47,7 +46,8 @@ class Service:
     spec
         For its limits and certificates.
     url
-        Of the service; requests name what follows it, beginning with ``/``.
+        Of the service, which somebody named who may: its address may be a private one. Requests name what follows it,
+        beginning with ``/``.
     """
 
     def __init__(self, spec: PlaceSpec, url: str) -> None:
@@ -57,13 +57,13 @@ class Service:
         self.host = parts.hostname
         self.base = parts.path.rstrip("/")
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        seconds = spec.timeout.total_seconds()
-        trust = {"ca_certs": spec.ca_file} if spec.ca_file and parts.scheme == "https" else {}
-        self._pool = urllib3.connection_from_url(
-            self.origin,
-            maxsize=max(4, spec.connections),
-            timeout=urllib3.Timeout(connect=min(_CONNECT, seconds), read=seconds),
-            **trust,
+        self._pool = reach.pool(
+            parts.scheme,
+            self.host,
+            parts.port,
+            reach.Reach(self.host, (self.host, *spec.hosts)),
+            spec.timeout.total_seconds(),
+            spec.ca_file,
         )
 
     def open(
@@ -76,7 +76,7 @@ class Service:
         """Ask, and give the answer with its bytes unread; whoever reads them closes it."""
         sent = {"Accept-Encoding": "identity", "User-Agent": "dbproc", **(headers or {})}
         try:
-            return self._pool.urlopen(
+            response: BaseHTTPResponse = self._pool.urlopen(
                 method,
                 self.base + target,
                 body=body,
@@ -86,7 +86,10 @@ class Service:
                 preload_content=False,
                 decode_content=False,
             )
-        except (exceptions.HTTPError, OSError) as error:
+            return response
+        except TransferError:
+            raise
+        except (exceptions.HTTPError, HTTPException, OSError) as error:
             raise broken(self.host, error) from None
 
     def ask(

@@ -8,10 +8,9 @@ same; it is taken for an MD5 only where it can be one.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NoReturn
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
@@ -27,7 +26,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
-from dbproc.storage.stores import rest
+from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
 
@@ -129,23 +128,11 @@ class S3Place:
         """S3 does not tell."""
         return None
 
-    def sweep(self, before: dt.datetime, kept: Collection[str] = ()) -> int:
-        """End the uploads below the place that were begun before a time and are none of those kept; their number."""
-        stale = [
-            (key, token)
-            for key, token, begun in self._uploads(self._prefix)
-            if token not in kept and begun is not None and begun < before and _is_path(key.removeprefix(self._prefix))
-        ]
-        for key, token in stale:
-            self.abort(key.removeprefix(self._prefix), token)
-        return len(stale)
-
     def abandon(self, path: str) -> None:
-        """End the uploads of a file that a crash left; a file is put by one transfer at a time."""
+        """End the uploads of a file that crashes left; a file is put by one transfer at a time."""
         key = self._prefix + path
-        for other, token, _ in list(self._uploads(key)):
-            if other == key:
-                self.abort(path, token)
+        for token in [token for other, token in self._uploads(key) if other == key]:
+            self.abort(path, token)
 
     def abort(self, path: str, token: str) -> None:
         """End an upload, with the parts that were sent."""
@@ -223,11 +210,11 @@ class S3Place:
                 if entry is not None and _is_path(entry.path):
                     yield entry
 
-    def _uploads(self, prefix: str) -> Iterator[tuple[str, str, dt.datetime | None]]:
+    def _uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
         after = (("key-marker", "NextKeyMarker"), ("upload-id-marker", "NextUploadIdMarker"))
         for page in self._pages(f"uploads=&prefix={quote(prefix, safe='')}", after):
             for found in page.iterfind("Upload"):
-                yield _text(found, "Key"), _text(found, "UploadId"), rest.iso_date(_text(found, "Initiated"))
+                yield _text(found, "Key"), _text(found, "UploadId")
 
 
 class S3Upload:
@@ -299,8 +286,8 @@ class S3Upload:
     def discard(self) -> None:
         """End the upload, and remove the file where it is this upload's."""
         self._stop()
-        if self.token:
-            self._place.abort(self._path, self.token)
+        if self._threads is not None:
+            self._place.abandon(self._path)
         if self._is_published or self._owner() == self._name:
             self._place.remove(self._path)
 
@@ -492,11 +479,7 @@ def _size(headers: Mapping[str, str]) -> int | None:
 
 def _digests(headers: Mapping[str, str]) -> Iterator[str]:
     """What the headers say of the whole file's bytes."""
-    if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
-        for kind in ("sha256", "crc32c"):
-            text = headers.get(f"x-amz-checksum-{kind}", "")
-            if text and "-" not in text:
-                yield f"{kind}:{base64.b64decode(text).hex()}"
+    yield from http_digests.digests(headers, is_whole=False)
     tag = headers.get("ETag", "").strip('"')
     is_keyed = "x-amz-server-side-encryption-customer-algorithm" in headers or headers.get(
         "x-amz-server-side-encryption", "AES256"

@@ -6,14 +6,12 @@ the service names as endpoints is reached only at its own host and at hosts that
 
 from __future__ import annotations
 
-import base64
-import binascii
 import queue
 import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from xml.etree.ElementTree import Element, ParseError
@@ -25,7 +23,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
 from dbproc.core.places import PlaceSpec
-from dbproc.storage.stores import rest
+from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, partial_name, refuse_leading_out
 from dbproc.storage.stores.credentials import value
 
@@ -260,11 +258,7 @@ class VosPlace:
             return None
         if behind.kind in ("ContainerNode", "LinkNode"):
             return None
-        told = behind.entry
-        entry = Entry(
-            path=node.entry.path, size=told.size, modified=told.modified, etag=told.etag, digests=told.digests
-        )
-        return _Node(behind.kind, behind.whole, entry, "", behind.properties)
+        return replace(behind, entry=replace(behind.entry, path=node.entry.path))
 
     def _within(self, uri: str) -> str | None:
         """The path in the place of a URI; None for one that leads out of it."""
@@ -472,14 +466,5 @@ def _tree(host: str, data: bytes) -> Element:
 
 def _with_digests(entry: Entry, response: BaseHTTPResponse) -> Entry:
     """The entry, with what the answer says of the whole file's bytes."""
-    digests = list(entry.digests)
-    for part in response.headers.get("Digest", "").split(","):
-        name, _, text = part.strip().partition("=")
-        kind = {"md5": "md5", "sha-256": "sha256", "sha256": "sha256"}.get(name.lower())
-        try:
-            found = f"{kind}:{base64.b64decode(text, validate=True).hex()}"
-        except (binascii.Error, ValueError):
-            continue
-        if kind and found not in digests:
-            digests.append(found)
-    return Entry(path=entry.path, size=entry.size, modified=entry.modified, etag=entry.etag, digests=tuple(digests))
+    told = http_digests.digests(response.headers, is_whole=response.status == 200)
+    return replace(entry, digests=tuple(dict.fromkeys((*entry.digests, *told))))

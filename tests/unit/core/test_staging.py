@@ -69,6 +69,7 @@ def test_an_area_that_is_not_there_is_said_with_what_may_be_meant() -> None:
 
 def test_a_quota_counts_what_is_there_and_what_waits() -> None:
     require_room(AREA, "ada", wanted=GIB, used=GIB, waiting=0, free=10 * GIB)
+    require_room(AREA, "ada", wanted=0, used=3 * GIB, waiting=0, free=10 * GIB)  # it was more once
     with pytest.raises(RoomError, match=r"ada may have 2 GiB in area scratch and has 1\.1 GB; this needs 1\.1 GB"):
         require_room(AREA, "ada", wanted=GIB + 1, used=GIB, waiting=0, free=10 * GIB)
     with pytest.raises(PermanentError, match="and this is"):

@@ -125,6 +125,8 @@ def with_table(tmp_path: Path, table: str) -> tuple[str, tuple[str, ...]]:
         ("https:///x", "names no host that there can be; write https://HOST/DIRECTORY"),
         ("https://ho st/x", "names no host"),
         ("https://host:0/x", "names no host"),
+        ("https://[::1", "is no URL"),
+        ("https://℀/x", "is no URL"),
         ("https://host/{Y}", "fields of dates stand in path"),
         ("https://host/a/../b", "has '..' in it"),
         ("https://host/a/%2E%2e/b", "has '..' in it"),
@@ -134,7 +136,8 @@ def with_table(tmp_path: Path, table: str) -> tuple[str, tuple[str, ...]]:
     ],
 )
 def test_a_url_that_no_place_can_have_is_refused_and_not_shown(tmp_path: Path, url: str, said: str) -> None:
-    text, problems = with_table(tmp_path, f'[source.s]\nurl = "{url}"\n')
+    more = f'[store.b]\nurl = "{url}"\n[[replicate]]\nproducts = ["*"]\nto = ["a", "b"]\ncopies = 1\n'
+    text, problems = with_table(tmp_path, f'[source.s]\nurl = "{url}"\n[store.a]\nurl = "s3://a"\n{more}')
     assert [problem for problem in problems if said in problem], problems
     assert problems[0].startswith(f"line {line_of(text, 'url = ')}, source.s.url: ")
     assert SECRET not in str(problems)
@@ -185,7 +188,6 @@ def test_a_credential_in_the_file_is_refused_and_not_shown(tmp_path: Path, key: 
         ('[source.s]\nurl = "https://h/x"\nuser="u"\npassword="env:P"\ntoken="env:T"', "token", "one of both"),
         ('[source.s]\nurl = "http://h/x"\nca_file="/ca"', "ca_file", "means nothing for a URL with http:"),
         ('[source.s]\nurl = "https://h/x"\nhosts=["http://o"]', "hosts[1]", "must be the name of a host"),
-        ('[store.s]\nurl = "https://h/x"', "trust", 'nothing can be put there by https:; write trust = "read-only"'),
         ('[store.s]\nurl = "s3://b"\naccess_key="env:A"', "secret_key", "is missing; access_key needs it"),
         ('[store.s]\nurl = "s3://b"\nendpoint="h:9000"', "endpoint", "must be the base URL"),
         ('[store.s]\nurl = "s3://b"\nendpoint="https://a:pw@h"', "endpoint", "holds a user"),

@@ -131,3 +131,9 @@ def test_of_two_at_one_place_nobody_knows_which_has_the_new_name() -> None:
     assert "source dmas removed; source other removed" in said
     elsewhere = replace(OLD, sources=(replace(OLD.sources[0], name="third", path="x/*"),))
     assert "source dmas removed" in sentences(elsewhere)[0]
+
+
+def test_a_file_of_dbprocessing_leaves_them_as_they_are() -> None:
+    held = Holdings(definition=Definition(mission=OLD), places=Recorded(placed={"users": 1}))
+    unsaid = MissionSpec(name="m", root="/m")
+    assert difference(held.definition, Definition(mission=unsaid, partial=True), held) == []

@@ -14,6 +14,9 @@ from dbproc.core.places import StoreSpec
 from dbproc.storage.stores.opening import LIBRARIES, open_place
 from tests.kit.mission import REPOSITORY
 
+_MODULES = {"pyjwt": "jwt", "ssh2-python": "ssh2"}
+"""What packages are called where they are imported, where that is not their own name."""
+
 
 def test_a_directory_needs_nothing(tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
@@ -25,7 +28,7 @@ def test_a_directory_needs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "library"),
     [
-        ("sftp://h", "paramiko"),
+        ("sftp://h", "ssh2"),
         ("http://h", "urllib3"),
         ("https://h", "urllib3"),
         ("s3://b", "botocore"),
@@ -46,8 +49,8 @@ def test_without_its_library_a_place_says_what_to_install(
 def test_each_extra_has_the_libraries_of_its_protocol() -> None:
     extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for name, libraries in LIBRARIES.items():
-        packages = {re.split("[>=]", each)[0].replace("pyjwt", "jwt") for each in extras.get(name, ())}
-        assert packages == set(libraries), name
+        packages = [re.split("[>=]", each)[0] for each in extras.get(name, ())]
+        assert {_MODULES.get(each, each) for each in packages} == set(libraries), name
         assert name == "local" or name in extras["transfers"][0]
 
 
