@@ -221,6 +221,7 @@ def test_a_redirect_to_where_no_mission_file_leads_is_not_followed(odd: HttpPlac
 def test_a_loop_of_redirects_ends(odd: HttpPlace) -> None:
     with pytest.raises(PermanentError, match="leads on more than 5 times"):
         odd.look("loop/a")
+    assert len(Misbehaving.asked) == 6
 
 
 def test_what_opens_a_server_is_sent_to_no_other(misbehaving: str) -> None:

@@ -191,7 +191,7 @@ def test_users_are_let_in_by_keys_and_passwords_and_refused_without_a_secret_in_
     for keys in (
         {**locked, "passphrase": "env:DBPROC_TEST_WRONG"},
         {"private_key": "", "password": "env:DBPROC_TEST_WRONG"},
-        {"private_key": f"file:{ssh.keys / 'host'}"},
+        {"private_key": f"file:{ssh.keys / 'stranger'}"},
     ):
         with pytest.raises(PermanentError, match=rf"does not let {ssh.user} in") as caught:
             list(place(ssh.spec(**keys)).entries())
