@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kit.ssh import SshServer, running_rclone_sftp
 
 from dbproc.core.places import StoreSpec
 from tests.kit.commands import REPOSITORY
 from tests.kit.mission import Mission
 from tests.kit.s3 import S3Server
+from tests.kit.ssh import SshServer, running_rclone_sftp
 
 EXAMPLE = REPOSITORY / "examples" / "covis"
 DIFFUSE = "APLUWCOVISMBSONAR001_20111001T125923.044Z-DIFFUSE"
