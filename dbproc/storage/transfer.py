@@ -25,11 +25,10 @@ from dbproc.core.errors import (
 from dbproc.storage.behind import AtOnce, Behind
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import Entry, Place, Reader, Upload
+from dbproc.storage.stores.base import SLOWEST, Entry, Place, Reader, Upload
 
 CHECKPOINT_BYTES = 64 << 20
 CHECKPOINT_SECONDS = 10.0
-_SLOWEST = 100.0  # bytes per second: a peer that sends less, for as long as the place's timeout, counts as gone
 _ROOM_EVERY = 16 << 20
 _MUCH = 8 << 20
 
@@ -329,7 +328,7 @@ def _at_some_rate(chunks: Reader, seconds: float) -> Iterator[bytes]:
         count += len(chunk)
         passed = time.monotonic() - began
         if passed >= seconds:
-            if count < _SLOWEST * passed:
+            if count < SLOWEST * passed:
                 raise TemporaryError(f"it sent {count:,} bytes in {passed:.0f} s, which is next to nothing")
             began, count = time.monotonic(), 0
 

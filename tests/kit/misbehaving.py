@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
@@ -106,6 +107,15 @@ class Misbehaving(Stub):
         with suppress(OSError):
             self.connection.recv(1)
         self.close_connection = True
+
+    def way_drip(self) -> None:
+        """A byte from time to time, for ever: of the head, or of the bytes (`drip/body`)."""
+        start = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+        is_head = not self.path.startswith("/drip/body")
+        self.wfile.write(start + (b"X: " if is_head else b"Transfer-Encoding: chunked\r\n\r\n"))
+        while True:
+            self.wfile.write(b"a" if is_head else b"1\r\n<\r\n")
+            time.sleep(0.05)
 
     def way_more(self) -> None:
         self.send(200, CONTENT + b"more", {**self.headers_of(), "Content-Length": str(len(CONTENT))})

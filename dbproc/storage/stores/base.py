@@ -21,6 +21,9 @@ _LONGEST_NAME = 255
 CHUNK = 1 << 20
 """Bytes that are read and written at a time, at most."""
 
+SLOWEST = 100.0
+"""Bytes per second: a peer that sends less, for as long as the place's timeout, counts as gone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:

@@ -236,7 +236,7 @@ def broken(host: str, error: Exception) -> TransferError:
     if isinstance(error, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
         return TemporaryError(f"{host}: cannot be connected to: {_cause(error)}", is_of_place=True)
     if isinstance(error, exceptions.ReadTimeoutError):
-        return TemporaryError(f"{host}: sends nothing any more")
+        return TemporaryError(f"{host}: sends nothing any more, or next to nothing")
     return TemporaryError(f"{host}: the connection broke: {_cause(error)}")
 
 

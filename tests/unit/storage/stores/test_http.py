@@ -194,6 +194,15 @@ def test_a_body_that_ends_before_its_end_or_stops_is_temporary(odd: HttpPlace, w
         content_of(odd, f"{way}/a")
 
 
+@pytest.mark.parametrize("way", ["drip/head", "drip/body"])
+def test_a_server_that_sends_next_to_nothing_is_given_up_whatever_it_sends(misbehaving: str, way: str) -> None:
+    with closing(place(spec(f"{misbehaving}", timeout=dt.timedelta(seconds=0.5)))) as store:
+        for ask in (store.look, lambda path: list(store.entries(path)), lambda path: content_of(store, path)):
+            if way == "drip/head" or ask != store.look:
+                with pytest.raises(TemporaryError, match="next to nothing"):
+                    ask(way)
+
+
 def test_more_than_was_told_is_not_read_and_spoils_no_later_answer(odd: HttpPlace) -> None:
     assert content_of(odd, "more/a") == (0, CONTENT)
     assert content_of(odd, "good/a") == (0, CONTENT)
