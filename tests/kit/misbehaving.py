@@ -115,7 +115,7 @@ class Misbehaving(Stub):
         self.wfile.write(start + (b"X: " if is_head else b"Transfer-Encoding: chunked\r\n\r\n"))
         while True:
             self.wfile.write(b"a" if is_head else b"1\r\n<\r\n")
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def way_more(self) -> None:
         self.send(200, CONTENT + b"more", {**self.headers_of(), "Content-Length": str(len(CONTENT))})
@@ -139,6 +139,10 @@ class Misbehaving(Stub):
         retry = {"503": {"Retry-After": "120"}, "429": {"Retry-After": formatdate(4_000_000_000, usegmt=True)}}
         words = b"" if self.command == "HEAD" else b"in the peer's words"
         self.send(int(status), words, {"Content-Type": "text/plain", **retry.get(status, {})})
+
+    def way_echo(self) -> None:
+        """Says what it was sent."""
+        self.send(403, b"" if self.command == "HEAD" else str(self.headers).encode(), {"Content-Type": "text/plain"})
 
     def way_no_head(self) -> None:
         self.send(405) if self.command == "HEAD" else self.send_range(CONTENT, self.headers_of())

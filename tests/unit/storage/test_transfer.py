@@ -214,7 +214,7 @@ def test_bytes_without_an_end_leave_nothing_and_no_full_disk(
     monkeypatch.setattr(LocalPlace, "free", lambda self: next(rooms))
     endless = Told(order.origin.directory, _of_size(None))
     monkeypatch.setattr(LocalReader, "__iter__", lambda self: repeat(BYTES))
-    with pytest.raises(EndlessError, match="tells no size, and sent .* bytes without an end; .* bytes free"):
+    with pytest.raises(EndlessError, match=r"tells no size, and sent .* bytes without an end; .* bytes free"):
         move(replace(order, origin=endless), Watch())
     assert _there(order) == STRANGERS
     with pytest.raises(MismatchError, match=r"more than the 5,120,000 bytes that were promised"):

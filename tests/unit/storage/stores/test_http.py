@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import os
@@ -157,6 +158,19 @@ def test_users_are_let_in_and_refused_without_a_secret_in_the_words(
     with pytest.raises(PermanentError, match="401") as caught:
         list(place(server.spec()).entries())
     assert "wrongsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keys", [{"token": "env:DBPROC_TEST_WEB"}, {"user": "me", "password": "env:DBPROC_TEST_WEB"}])
+def test_no_secret_is_told_where_a_server_repeats_what_it_was_sent(
+    misbehaving: str, monkeypatch: pytest.MonkeyPatch, keys: dict[str, str]
+) -> None:
+    monkeypatch.setenv("DBPROC_TEST_WEB", "s3cretw0rd/+")
+    with closing(place(spec(misbehaving, **keys))) as store, pytest.raises(PermanentError) as caught:
+        store.read("echo/a")
+    told = str(caught.value)
+    assert "***" in told
+    assert "s3cretw0rd" not in told
+    assert base64.b64encode(b"me:s3cretw0rd/+").decode() not in told
 
 
 def test_a_file_is_told_with_its_strong_etag_its_time_and_its_digests(odd: HttpPlace) -> None:
