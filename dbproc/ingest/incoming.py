@@ -20,6 +20,7 @@ from dbproc.core.filenames import UNFINISHED_SUFFIXES, companion_of, is_unfinish
 from dbproc.core.model import Definition, Mission
 from dbproc.database.store import Store
 from dbproc.storage.digest import state_of
+from dbproc.storage.stores.base import is_partial
 
 NOTHING: Mapping[str, str] = {}
 
@@ -90,6 +91,8 @@ def scan(
     for entry in found:
         if entry.name in companions or not fnmatchcase(entry.name, pattern) or _is_of_the_filesystem(entry):
             continue
+        if is_partial(entry.name):
+            continue  # of a transfer, which says itself how it stands
         if is_unfinished(entry.name):
             unsettled.append(entry.name)
             continue

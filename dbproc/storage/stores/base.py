@@ -205,6 +205,11 @@ def partial_name(name: str) -> str:
     return f".dbproc-{name}.part"
 
 
+def is_partial(name: str) -> bool:
+    """Whether a name is one of those."""
+    return name.startswith(".dbproc-") and name.endswith(".part")
+
+
 def refuse_leading_out(path: str) -> None:
     """PermanentError for a path that leads out of its place by its text, or that no place can hold."""
     parts = path.split("/")

@@ -13,6 +13,7 @@ import pytest
 from dbproc.core.errors import UserError
 from dbproc.core.filenames import is_unfinished
 from dbproc.ingest.incoming import Kind, Scan, scan
+from dbproc.storage.stores.base import partial_name
 
 
 @pytest.fixture
@@ -78,6 +79,11 @@ def test_the_modification_time_that_the_sender_gave_does_not_count(incoming: Pat
 def test_a_clock_that_was_set_back_does_not_hold_files_for_ever(incoming: Path) -> None:
     (incoming / "a").write_text("x")
     assert settled(incoming, later=-3600) == {"a": Kind.FILE}
+
+
+def test_what_a_transfer_is_writing_is_no_file_that_waits(incoming: Path) -> None:
+    (incoming / partial_name("abc-1")).write_text("half")
+    assert look(incoming) == Scan((), 0)
 
 
 @pytest.mark.parametrize("name", [".a.nc", ".a.nc.Xy12", "a.part", "a.TMP", "a.nc.partial", "a.filepart", "a~"])
