@@ -69,6 +69,7 @@ bench: .venv/installed-bench
 crash: .venv/installed-test
 	$(BIN)/python -m tests.crash.campaign $(CRASH_ARGS)
 	$(BIN)/python -m tests.crash.load $(LOAD_ARGS)
+	$(BIN)/python -m tests.crash.transfer $(TRANSFER_ARGS)
 
 chaos: .venv/installed-test
 	$(BIN)/python -m tests.crash.chaos $(CHAOS_ARGS)

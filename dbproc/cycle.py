@@ -188,9 +188,13 @@ class _Run:
         """Fetch from the sources that are due."""
         mission = self._definition.mission
         if any(source.active for source in mission.sources):
-            from dbproc.ingest.sources import fetch_due
+            from dbproc.ingest.due import sources_due
 
-            fetch_due(self._store, mission, self._report, self._run_id)
+            due = sources_due(self._store, mission)
+            if due:
+                from dbproc.ingest.sources import fetch_from
+
+                fetch_from(due, self._store, mission, self._report, self._run_id)
 
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""

@@ -35,8 +35,13 @@ from dbproc.changes.reinspect import Reinspected
 from dbproc.changes.replace import Replaced
 from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.restore import Restored
+from dbproc.changes.staging.answer import StageAnswer
+from dbproc.changes.staging.usage import AreaUsage
+from dbproc.changes.stores.adoption import StoreAdopted
+from dbproc.changes.stores.healing import Healed
 from dbproc.changes.whatif import Prediction
 from dbproc.changes.withdraw import Withdrawn
+from dbproc.check.stores import StoresChecked
 from dbproc.cli import dbproc
 from dbproc.cli.apply import ChangeTold
 from dbproc.cli.canary import Discarded
@@ -66,6 +71,7 @@ from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.queue import QueueRow
+from dbproc.database.staging import StageCount
 from dbproc.explain.activity import Activity
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
@@ -80,9 +86,11 @@ from dbproc.explain.graph import Graph
 from dbproc.explain.inspection import Inspected
 from dbproc.explain.lineage import Lineage
 from dbproc.explain.plan import Plan
+from dbproc.explain.replicas import Whereabouts
 from dbproc.explain.report import MissionReport
 from dbproc.explain.statistics import Record
 from dbproc.explain.status import Status
+from dbproc.explain.stores import StoresShown
 from dbproc.explain.transfers import ShownTransfer
 from dbproc.explain.why_file import WhyFile
 
@@ -312,9 +320,18 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc reinspect": ("", Reinspected),
     "dbproc reap": ("", Reaped),
     "dbproc adopt": ("", Adopted),
+    "dbproc whereis": ("list of ", Whereabouts),
+    "dbproc stores list": ("", StoresShown),
+    "dbproc stores check": ("", StoresChecked),
+    "dbproc stores heal": ("", Healed),
+    "dbproc stores adopt": ("", StoreAdopted),
     "dbproc compare": ("", Compared),
     "dbproc links": ("list of ", TreeTold),
     "dbproc links DIR": ("", LinksMade),
+    "dbproc stage; stages show": ("", StageAnswer),
+    "dbproc stages list": ("list of ", StageCount),
+    "dbproc stages end": ("list of ", StageAnswer),
+    "dbproc stages usage": ("list of ", AreaUsage),
     "dbproc unlock": ("", Unlocked),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),

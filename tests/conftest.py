@@ -30,10 +30,12 @@ import pytest
 from hypothesis import settings
 
 import dbproc
+from tests.kit.misbehaving import running_misbehaving
 from tests.kit.postgres import PostgresServer, running_server
 from tests.kit.s3 import ENVIRONMENT, S3Server, running_moto, running_rclone
 from tests.kit.ssh import SSHD, SshServer, running_rclone_sftp, running_sshd
 from tests.kit.statements import outlive_engines
+from tests.kit.web import WebServer, running_rclone_web
 
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
@@ -145,6 +147,24 @@ def rclone_sftp() -> Iterator[SshServer]:
 def sshd_sftp() -> Iterator[SshServer]:
     with running_sshd() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def rclone_http() -> Iterator[WebServer]:
+    with running_rclone_web("http") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone_webdav() -> Iterator[WebServer]:
+    with running_rclone_web("webdav") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def misbehaving() -> Iterator[str]:
+    with running_misbehaving() as url:
+        yield url
 
 
 @pytest.fixture(params=["rclone", *(["sshd"] if SSHD else [])])

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 from dbproc.core import copies
 from dbproc.core.digests import is_unknown
-from dbproc.core.errors import GoneError, TransferError
+from dbproc.core.errors import GoneError, PermanentError, TransferError
 from dbproc.core.lookup import store_named
 from dbproc.core.model import Mission
 from dbproc.core.places import StoreSpec
@@ -39,6 +40,9 @@ MOST_LOST = 0.05
 """The share of a store's copies that may be found lost at once, unless a person says otherwise."""
 
 _BATCH = 2000
+_READ_AT_ONCE = 500
+_READ_SECONDS = 10.0
+_DIFFERENT = "its file's copies differ, and nobody knows which is right"
 _MOST_TOLD = 1000
 
 
@@ -69,10 +73,11 @@ class StoreChecked:
     store: str  #: its name
     is_up: bool  #: whether it could be listed; otherwise nothing was changed
     problem: str  #: why it could not be
+    unlisted: str  #: why each copy was looked at by itself, and dark ones are not known; nothing: it was listed
     known: int  #: how many copies should be there
     seen: int  #: how many of them are there
     verified: int  #: how many of them were read back with their file's digest
-    counts: dict[StoreFault, int]  #: how many findings there are of each kind
+    counts: Mapping[StoreFault, int]  #: how many findings there are of each kind
     findings: tuple[StoreFinding, ...]  #: the first thousand of each kind
     refused: str  #: why nothing was marked lost; nothing: it was, or nothing is
 
@@ -169,6 +174,16 @@ class _Options:
     told: Told | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A copy that was read: its digest and size, which are its file's, or nobody knows those."""
+
+    replica: Replica
+    part: Part
+    digest: str
+    size: int
+
+
 class _Check:
     """One check of one store."""
 
@@ -180,29 +195,70 @@ class _Check:
         self._begun = dt.datetime.now(dt.UTC)
         self._seen = set[int]()
         self._listed = 0
+        self._unlisted = ""
         self._verified = 0
         self._changed: dict[int, str] = {}
         self._back = set[int]()
         self._counts = Counter[StoreFault]()
         self._findings: list[StoreFinding] = []
+        self._pending: list[_Read] = []
+        self._flushed = time.monotonic()
         self._limit = None if spec.bandwidth is None else Bandwidth(spec.bandwidth * 1e6)
 
     def checked(self) -> StoreChecked:
         """List the store, read what is to be read, and record what is seen."""
         try:
             with closing(open_named(self._mission, f"{STORE}{self._spec.name}")) as place:
-                self._list(place)
+                self._look(place)
                 missing, known = self._missing()
                 refused = self._refused(len(missing) + len(self._changed), known)
                 if not refused:
                     self._record(missing)
                 if self._options.deep and not refused:
-                    refused = self._read_all(place, known, len(missing) + len(self._changed))
+                    try:
+                        refused = self._read_all(place, known, len(missing) + len(self._changed))
+                    finally:
+                        self._flush()
                 return self._told(known, refused)
         except TransferError as error:
             return self._down(str(error))
 
     # --- what the listing says ---
+
+    def _look(self, place: Place) -> None:
+        """List the store; of one that lists nothing, look at each copy that is recorded."""
+        try:
+            self._list(place)
+        except GoneError:
+            raise
+        except PermanentError as error:
+            if self._listed:
+                raise
+            self._unlisted = str(error)
+            self._look_at_each(place)
+
+    def _look_at_each(self, place: Place) -> None:
+        for some in self._recorded():
+            with self._store.begin() as connection:
+                parts = _parts(connection, some)
+            for each in some:
+                part = parts.get((each.file_id, each.member))
+                with suppress(GoneError):
+                    try:
+                        self._compare(each, place.look(each.path), part)
+                    except GoneError:
+                        raise
+                    except PermanentError as error:
+                        if not self._seen:
+                            raise
+                        self._seen.add(each.replica_id)
+                        self._find(StoreFault.UNREAD, each.path, _name(part), str(error))
+            self._count(len(some))
+
+    def _count(self, more: int) -> None:
+        self._listed += more
+        if self._options.told is not None:
+            self._options.told(self._spec.name, self._listed)
 
     def _list(self, place: Place) -> None:
         entries = below(place)
@@ -216,9 +272,7 @@ class _Check:
                     self._compare(there[path], entry, parts.get((there[path].file_id, there[path].member)))
                 else:
                     self._find(StoreFault.DARK, path, "", "" if entry.size is None else f"{entry.size} bytes")
-            self._listed += len(some)
-            if self._options.told is not None:
-                self._options.told(self._spec.name, self._listed)
+            self._count(len(some))
 
     def _compare(self, replica: Replica, entry: Entry, part: Part | None) -> None:
         """Whether a copy is as it was recorded, as far as the listing tells."""
@@ -292,7 +346,7 @@ class _Check:
                 lost += each.state is not ReplicaState.CORRUPT
                 refused = refused or self._refused(lost, known)
                 if not refused:
-                    self._enter(each, ReplicaState.CORRUPT, fault)
+                    self._enter_corrupt(each, fault)
         return refused
 
     def _read(self, place: Place, replica: Replica, part: Part) -> str:
@@ -306,12 +360,8 @@ class _Check:
         except TransferError as error:
             self._find(StoreFault.UNREAD, replica.path, _name(part), str(error))
             return ""
-        if is_unknown(part.digest):
-            self._learn(replica, part, digest, size)
-            return ""
-        if digest == part.digest:
-            self._verified += 1
-            self._enter(replica, ReplicaState.VERIFIED, "", digest)
+        if digest == part.digest or (is_unknown(part.digest) and part.member is None):
+            self._note(_Read(replica, part, digest, size))
             return ""
         why = f"its digest is {digest}, and its file's {part.digest}"
         if replica.state is not ReplicaState.CORRUPT:
@@ -329,31 +379,44 @@ class _Check:
                     self._limit.spend(len(chunk), going_on)
         return digests.of(algorithm), size
 
-    def _learn(self, replica: Replica, part: Part, digest: str, size: int) -> None:
-        """What is done with the digest of a copy whose file nobody has read before: it is the file's, unless another
-        copy has other bytes."""
-        if self._options.only_look:
+    def _note(self, read: _Read) -> None:
+        """Have what was read recorded, with others: soon, for it took long to read."""
+        self._pending.append(read)
+        if len(self._pending) >= _READ_AT_ONCE or time.monotonic() - self._flushed >= _READ_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Record what was read."""
+        some, self._pending, self._flushed = self._pending, [], time.monotonic()
+        if self._options.only_look or not some:
             return
         now = dt.datetime.now(dt.UTC)
+        unknown = [each for each in some if is_unknown(each.part.digest)]
         with self._store.begin() as connection:
-            others = replicas.of_files(connection, [replica.file_id]).get(replica.file_id, [])
-            sizes = {each.size for each in others if each.is_there} | {part.size, size}
-            read = {each.shasum for each in others if each.shasum is not None and each.is_there} | {digest}
-            if len(sizes - {None}) > 1 or len(read) > 1:
-                why = "its file's copies differ, and nobody knows which is right"
-                replicas.record(connection, [replica.replica_id], ReplicaState.UNVERIFIED, why, now, shasum=digest)
-                return
-            replicas.learn_of_files(connection, {replica.file_id: size}, {replica.file_id: digest})
-            replicas.learn(connection, {replica.replica_id: size})
-            replicas.record(connection, [replica.replica_id], ReplicaState.VERIFIED, "", now, shasum=digest)
-        self._verified += 1
+            others = replicas.of_files(connection, sorted({each.replica.file_id for each in unknown}))
+            learnt: dict[int, _Read] = {}
+            rows: list[tuple[int, ReplicaState, str, str]] = []
+            for each in some:
+                number, file_id = each.replica.replica_id, each.replica.file_id
+                is_new = is_unknown(each.part.digest)
+                if is_new and _differ(each, others[file_id], learnt.get(file_id)):
+                    rows.append((number, ReplicaState.UNVERIFIED, _DIFFERENT, each.digest))
+                    continue
+                if is_new:
+                    learnt.setdefault(file_id, each)
+                rows.append((number, ReplicaState.VERIFIED, "", each.digest))
+            replicas.record_read(connection, rows, now)
+            sizes = {number: each.size for number, each in learnt.items()}
+            replicas.learn_of_files(connection, sizes, {number: each.digest for number, each in learnt.items()})
+            replicas.learn(connection, {each.replica.replica_id: each.size for each in learnt.values()})
+        self._verified += sum(row[1] is ReplicaState.VERIFIED for row in rows)
 
     # --- what is recorded and told ---
 
-    def _enter(self, replica: Replica, state: ReplicaState, reason: str, digest: str | None = None) -> None:
+    def _enter_corrupt(self, replica: Replica, reason: str) -> None:
         if not self._options.only_look:
             with self._store.begin() as connection:
-                replicas.record(connection, [replica.replica_id], state, reason, dt.datetime.now(dt.UTC), digest)
+                replicas.record(connection, [replica.replica_id], ReplicaState.CORRUPT, reason, dt.datetime.now(dt.UTC))
 
     def _record(self, missing: Sequence[int]) -> None:
         """Record what the listing tells."""
@@ -384,6 +447,7 @@ class _Check:
             store=self._spec.name,
             is_up=True,
             problem="",
+            unlisted=self._unlisted,
             known=known,
             seen=len(self._seen),
             verified=self._verified,
@@ -397,6 +461,7 @@ class _Check:
             store=self._spec.name,
             is_up=False,
             problem=problem,
+            unlisted="",
             known=0,
             seen=0,
             verified=self._verified,
@@ -415,6 +480,14 @@ def _parts(connection: Transaction, some: Iterable[Replica]) -> dict[tuple[int, 
     """By number and member: the files that copies are of."""
     numbers = sorted({each.file_id for each in some})
     return {(part.file_id, part.member or ""): part for part in files.parts_of(connection, numbers)}
+
+
+def _differ(read: _Read, others: Sequence[Replica], learnt: _Read | None) -> bool:
+    """Whether another copy has other bytes than one that was read, of a file that nobody has read before."""
+    there = [each for each in others if each.is_there]
+    sizes = {each.size for each in there} | {read.part.size, read.size}
+    digests = {each.shasum for each in there} | {read.digest, learnt.digest if learnt is not None else None}
+    return len(sizes - {None}) > 1 or len(digests - {None}) > 1
 
 
 def _name(part: Part | None) -> str:

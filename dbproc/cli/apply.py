@@ -14,6 +14,7 @@ from dbproc.changes.relocation import MovedFile, Relocation
 from dbproc.cli.common import (
     cell,
     dry_run_option,
+    echo_folded,
     json_option,
     mission_access,
     mission_option,
@@ -82,7 +83,7 @@ def apply(
     for link in links_outside(definition):
         click.echo(link.sentence)
     for change in wanted.changes:
-        click.echo(change.sentence)
+        echo_folded(change.sentence)
     _print_moves(wanted)
     if made:
         click.echo(f"made the directory {made}")

@@ -133,7 +133,8 @@ def _print(answer: SourceFetched) -> None:
         "waiting": answer.waiting,
         "left for a later look": answer.left,
     }
-    words = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing new"
+    nothing = "nothing new" if answer.problem is None else "nothing fetched"
+    words = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or nothing
     click.echo(f"source {cell(answer.source)}: {words}{f'; {size_words(answer.bytes)}' if answer.bytes else ''}")
 
 

@@ -91,6 +91,8 @@ def preview(
 def _print(plan: Plan, *, everything: bool) -> None:
     if plan.incoming_problem is not None:
         click.echo(one_line(plan.incoming_problem))
+    for name in plan.sources or ():
+        click.echo(f"fetches from the source {one_line(name)} first; what is new there says: dbproc fetch --dry-run")
     print_some([f"incoming {name}: {text}" for name, text in plan.incoming or ()], everything=everything, by=_ALL)
     for edit in plan.edited_codes or ():
         click.echo(f"edited {edit.code}: {edit.changed}; {edit.consequence}")

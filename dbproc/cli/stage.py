@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbproc.cli.common import (
-    all_option,
     asking_options,
     cell,
     dry_run_option,
@@ -24,14 +23,17 @@ from dbproc.cli.completers import complete_files
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
+from dbproc.cli.progress import Screen
 from dbproc.cli.selection import placed_file_options, product_option, selection_of
+from dbproc.cli.transfer_bars import Bars
 from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import UserError
 from dbproc.core.places import Link
 from dbproc.core.slot_text import read_time
 from dbproc.core.staging import Destination, destination
-from dbproc.core.states import StageState, Standing
+from dbproc.core.states import EXISTING, StageState
 from dbproc.core.text import size_words
+from dbproc.system.signals import Interrupted, signals_interrupt
 
 if TYPE_CHECKING:
     from dbproc.changes.staging.answer import StageAnswer
@@ -111,9 +113,8 @@ def stage_command(
     again it is the same request, and what is missing of it is placed. What waits, because a store is down or the disk
     full, is placed by the next run.
 
-    For example: dbproc stage --product l2 --start 2024-03 --to scratch/ada/march --link symlink --expires 30d
+    For example: dbproc stage --product l2 --start 2024-03-01 --to scratch/ada/march --link symlink --expires 30d
     """
-    from dbproc.changes.staging.placing import work
     from dbproc.changes.staging.request import Wanted, request
 
     with open_mission(mission, read_only=dry_run) as store:
@@ -122,7 +123,7 @@ def stage_command(
             files,
             products,
             newest=not every_version and not files,
-            standings=frozenset({Standing.IN_PLACE, Standing.OFFLOADED}),
+            standings=EXISTING,
             **given,
         )
         if chosen.is_empty and not store_files:
@@ -137,9 +138,25 @@ def stage_command(
         )
         done = request(store, wanted, only_look=dry_run)
         if done.stage_id is not None and not dry_run:
-            done = work(store, done.stage_id)
+            done = _worked(store, done.stage_id)
     show(done, as_json, lambda each: _print_done(each, is_done=not dry_run))
     return 1 if done.count(StageState.FAILED) else 0
+
+
+def _worked(store: Store, number: int) -> StageAnswer:
+    """Work at a request; on a terminal it is shown how far it is."""
+    from dbproc.changes.staging.work import work
+
+    screen = Screen()
+    try:
+        with signals_interrupt():
+            return work(store, number, observe=Bars(screen).observe)
+    except Interrupted:
+        screen.clear()
+        click.echo(f"request {number} is entered, and goes on where it is with the next run", err=True)
+        raise
+    finally:
+        screen.clear()
 
 
 def _told_apart(store: Store, names: Sequence[str]) -> tuple[list[str], tuple[Any, ...]]:
@@ -194,7 +211,7 @@ def stages_command() -> None:
 
 
 @stages_command.command("list")
-@all_option
+@click.option("--all", "everything", is_flag=True, help="Also those that are at an end.")
 @asking_options
 def list_command(everything: bool, mission: str, as_json: bool) -> None:
     """List the requests that are not at an end, or all, with how far each is."""
@@ -240,7 +257,7 @@ def _print_request(found: StageAnswer) -> None:
 @asking_options
 def end_command(numbers: Sequence[int], mission: str, as_json: bool) -> None:
     """End requests now: remove what they placed, and nothing else, and give up what waits."""
-    from dbproc.changes.staging.placing import end
+    from dbproc.changes.staging.work import end
 
     with open_own_mission(mission) as store:
         done = [end(store, number) for number in numbers]
@@ -252,7 +269,7 @@ def _print_ended(done: Sequence[StageAnswer]) -> None:
         if each.removed_time is None:
             click.echo(f"request {each.stage_id}: another process works at it, and was told; the next run removes it")
             continue
-        stayed = [file for file in each.files if file.reason.startswith(("it was", "something", "it stays"))]
+        stayed = [file for file in each.files if file.state is StageState.REMOVED and file.reason]
         click.echo(f"request {each.stage_id} is ended: {_files(each.count(StageState.REMOVED))}")
         print_some([f"{file.target}: {file.reason}" for file in stayed], "  ", by="--json")
 

@@ -163,6 +163,8 @@ def _say_checked(each: StoreChecked, *, is_whole: bool) -> None:
     echo_folded(
         f"{cell(each.store)}: {each.seen} of {each.known} copies there{read}; {', '.join(counts) or 'no fault'}"
     )
+    if each.unlisted:
+        echo_folded(f"  each copy was asked for, and what is dark is not known: {cell(each.unlisted)}")
     for finding in shown_of(each.findings, is_whole=is_whole):
         why = f": {cell(finding.why)}" if finding.why else ""
         echo_folded(f"  {finding.fault} {cell(finding.path)}{why}")

@@ -187,6 +187,10 @@ def _print_cause(facts: Cause, depth: int, *, everything: bool) -> None:
             _print_at(depth + 1, f"log: {attempt.log}")
     for arrived in facts.incoming:
         _print_at(depth + 1, f"in incoming: {cell(arrived.file)} {arrived.text}")
+    for coming in facts.on_their_way:
+        until = "" if coming.next_try is None else f" until {cell(coming.next_try)}"
+        words = f"{cell(coming.filename)}: {coming.state}{until}{f': {cell(coming.reason)}' if coming.reason else ''}"
+        _print_at(depth + 1, f"at the source {cell(coming.source)}: transfer {coming.transfer_id}: {words}")
     for entry in facts.quarantined:
         words = f"{entry.quarantine_id} {cell(entry.filename)}: {entry.reason}: {cell(entry.message)}"
         _print_at(depth + 1, f"in quarantine: {words}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -226,7 +226,8 @@ class PlaceSpec:
     service_account
         A reference to the JSON key of a service account, of Google Drive.
     endpoint
-        The base URL of the service: of S3 (without it: Amazon's), Google Drive (Google's), VOSpace.
+        The base URL of the service: of S3 (without it: Amazon's), where ``{bucket}`` may stand in the host, of Google
+        Drive (Google's), VOSpace.
     region
         Of S3.
     ca_file
@@ -418,6 +419,8 @@ class AreaSpec:
         return self.directory
 
 
+Located = SourceSpec | StoreSpec | AreaSpec
+
 SOURCES = tables_codec(SourceSpec)
 STORES = tables_codec(StoreSpec)
 REPLICATES = tables_codec(ReplicateSpec)
@@ -427,13 +430,34 @@ AREAS = tables_codec(AreaSpec)
 def kept_here(stores: Iterable[StoreSpec], areas: Iterable[AreaSpec]) -> dict[tuple[str | int, ...], str]:
     """The directories on this machine of stores and areas, by their keys in a mission file."""
     kept: dict[tuple[str | int, ...], str] = {}
-    kept |= {("store", store.name, "url"): store.directory for store in stores if store.scheme == "file"}
-    return kept | {("area", area.name, "directory"): area.directory for area in areas}
+    kept |= {("store", store.name, "url"): store.directory for store in stores if _is_here(store)}
+    return kept | {("area", area.name, "directory"): area.directory for area in areas if area.directory.startswith("/")}
 
 
 def origins_here(sources: Iterable[SourceSpec]) -> dict[tuple[str | int, ...], str]:
     """The directories on this machine of sources, by their keys in a mission file."""
-    return {("source", source.name, "url"): source.directory for source in sources if source.scheme == "file"}
+    return {("source", source.name, "url"): source.directory for source in sources if _is_here(source)}
+
+
+def _is_here(spec: PlaceSpec) -> bool:
+    return spec.scheme == "file" and url_fault(spec.url) is None
+
+
+def renamed(before: Sequence[Located], after: Sequence[Located]) -> dict[str, str]:
+    """The former names of sources, stores or areas that have another name, by their names now: each is told by where it
+    is, and a source by its path as well."""
+    former, present = {each.name for each in before}, {each.name for each in after}
+    gone = _by_place(each for each in before if each.name not in present)
+    added = _by_place(each for each in after if each.name not in former)
+    return {each.name: gone[where].name for where, each in added.items() if where in gone}
+
+
+def _by_place(specs: Iterable[Located]) -> dict[tuple[str, ...], Located]:
+    """Sources, stores or areas by where they are; of several at one place nothing is known."""
+    found: dict[tuple[str, ...], list[Located]] = {}
+    for each in specs:
+        found.setdefault((each.summary, each.path if isinstance(each, SourceSpec) else ""), []).append(each)
+    return {where: some[0] for where, some in found.items() if len(some) == 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ GIB = 1 << 30
 PRIVATE = ".dbproc"
 """How the names begin of what staging has in an area for itself."""
 
+_SMALL = 0.01  # GiB
 _LONGEST_NAME = 255
 _LONGEST_PATH = 2000
 
@@ -142,8 +143,8 @@ def require_room(area: AreaSpec, owner: str, *, wanted: int, used: int, waiting:
     RoomError
         It does not fit now.
     """
-    if area.quota is not None and used + wanted > area.quota * GIB:
-        text = f"{owner} may have {area.quota:g} GiB in area {area.name}"
+    if wanted and area.quota is not None and used + wanted > area.quota * GIB:
+        text = f"{owner} may have {_gib(area.quota)} in area {area.name}"
         if wanted > area.quota * GIB:
             raise PermanentError(f"{text}, and this is {size_words(wanted)}; ask for less of it, or raise the quota")
         raise RoomError(
@@ -152,12 +153,16 @@ def require_room(area: AreaSpec, owner: str, *, wanted: int, used: int, waiting:
         )
     left = free - waiting - int(area.reserve * GIB)
     if wanted and wanted > left:
-        reserve = f", of which {area.reserve:g} GiB must stay free" if area.reserve else ""
+        reserve = f", of which {_gib(area.reserve)} must stay free" if area.reserve else ""
         others = f" and {size_words(waiting)} are waited for" if waiting else ""
         raise RoomError(
             f"there is no room in area {area.name}: {size_words(free)} are free{reserve}{others}; "
             f"this needs {size_words(wanted)}"
         )
+
+
+def _gib(size: float) -> str:
+    return f"{size:g} GiB" if size >= _SMALL else size_words(round(size * GIB))
 
 
 def expiry(area: AreaSpec, asked: dt.timedelta | dt.datetime | None, now: dt.datetime) -> dt.datetime | None:

@@ -162,6 +162,7 @@ class NoticeEvent(StrEnum):
     QUARANTINED = "quarantined"  #: a file was refused
     LATE = "late"  #: a file should have come
     CRASHED = "crashed"  #: a run was found dead, or it ended because a person must act, or by an exception
+    SOURCE = "source"  #: something is wrong with a source, or one of its files failed for good
     LONG_LOCK = "long lock"  #: a run holds the lock for longer than a hook allows
 
 

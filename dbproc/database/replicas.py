@@ -156,17 +156,25 @@ def record(
     state: ReplicaState,
     reason: str,
     now: dt.datetime,
-    shasum: str | None = None,
 ) -> None:
-    """Record how copies are that were looked at, and the digest with which they were read back; those that are verified
-    have their file's."""
+    """Record how copies are that were looked at; those that are verified were read back with their file's digest."""
     values: dict[str, Any] = {"state": state.value, "reason": reason}
     if state is ReplicaState.VERIFIED:
         values |= {"verified_time": now}
-    if shasum is not None:
-        values |= {"shasum": shasum}
     for some in batches(sorted(replica_ids)):
         connection.execute(update(_REPLICA).where(_C.replica_id.in_(some)).values(values))
+
+
+def record_read(connection: Connection, rows: Sequence[tuple[int, ReplicaState, str, str]], now: dt.datetime) -> None:
+    """Record what copies were read as: number, state, reason, digest; those that are verified have their file's."""
+    statement = update(_REPLICA).where(_C.replica_id == bindparam("of"))
+    for state in ReplicaState:
+        values: dict[str, Any] = {"state": state.value, "reason": bindparam("why"), "shasum": bindparam("digest")}
+        if state is ReplicaState.VERIFIED:
+            values |= {"verified_time": now}
+        some = [{"of": number, "why": why, "digest": digest} for number, each, why, digest in rows if each is state]
+        if some:
+            connection.execute(statement.values(values), some)
 
 
 def of_files(connection: Connection, file_ids: Sequence[int]) -> dict[int, list[Replica]]:

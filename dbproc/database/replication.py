@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, false, fun
 from dbproc.core.places import ROOT, Link
 from dbproc.core.states import ReplicaState, StageState
 from dbproc.core.transfers import OPEN, Order, Task, Transfer, TransferState
-from dbproc.database import links, schema, transfers
+from dbproc.database import links, queue, schema, transfers
 from dbproc.database._queries import FILE, batches, is_newest
 
 _COPY, _MEMBER, _MOVE = schema.replica, schema.filemember, schema.transfer
@@ -118,7 +118,10 @@ def came_back(connection: Connection, transfer: Transfer, size: int, digest: str
     connection.execute(update(_COPY).where(*copy).values(**seen, verified_time=dt.datetime.now(dt.UTC)))
     if parts_back(connection, [order.file_id])[order.file_id] >= _all_parts(connection, order.file_id):
         is_of_place = (FILE.c.file_id == order.file_id, FILE.c.correction_id.is_(None), FILE.c.replaced_by.is_(None))
+        was_lost = connection.scalar(select(FILE.c.file_id).where(*is_of_place, ~FILE.c.exists_on_disk)) is not None
         connection.execute(update(FILE).where(*is_of_place).values(exists_on_disk=True, offloaded_time=None))
+        if was_lost:
+            queue.push(connection, [order.file_id], "restored")
         links.outdate(connection)
 
 

@@ -14,7 +14,7 @@ from dbproc.core.errors import NotFoundError
 from dbproc.core.places import Link
 from dbproc.core.staging import takes_room
 from dbproc.core.states import StageState, Standing
-from dbproc.core.transfers import Transfer, TransferState
+from dbproc.core.transfers import Spot, Transfer, TransferState
 from dbproc.database import schema
 from dbproc.database._queries import FILE, batches, columns_of, insert_row, insert_rows, standing
 
@@ -264,12 +264,30 @@ def _sizes(area: str | None, owner: str | None) -> Any:
     return statement if owner is None else statement.where(_STAGE.c.owner == owner)
 
 
+def has_placed(connection: Connection, area: str) -> bool:
+    """Whether files are placed in an area, as far as is known."""
+    statement = select(_FILE.c.stagefile_id).join(_STAGE, _STAGE.c.stage_id == _FILE.c.stage_id)
+    is_there = and_(_STAGE.c.area == area, _STAGE.c.removed_time.is_(None), _FILE.c.state == StageState.PLACED)
+    return bool(connection.scalar(select(exists(statement.where(is_there)))))
+
+
 def taken_back(connection: Connection, stage_id: int) -> list[int]:
     """The files of a request that wait, and were taken back since."""
     statement = select(_FILE.c.stagefile_id).join(FILE, FILE.c.file_id == _FILE.c.file_id)
     fit = (Standing.IN_PLACE, Standing.OFFLOADED, Standing.LOST)
     conditions = (_FILE.c.stage_id == stage_id, _FILE.c.state == StageState.WAITING, standing(FILE).not_in(fit))
     return list(connection.scalars(statement.where(*conditions)))
+
+
+def over(connection: Connection, transfers: Collection[int]) -> set[int]:
+    """Those of some transfers whose requests are at an end."""
+    statement = select(_FILE.c.transfer_id).join(_STAGE, _STAGE.c.stage_id == _FILE.c.stage_id)
+    found: set[int] = set()
+    for some in batches(sorted(transfers)):
+        found |= set(
+            connection.scalars(statement.where(_FILE.c.transfer_id.in_(some), _STAGE.c.removed_time.is_not(None)))
+        )
+    return found
 
 
 def made(connection: Connection, stage_id: int) -> list[str]:
@@ -351,6 +369,12 @@ def settle(
     known = {name: value for name, value in values.items() if value not in (None, "") or name == "reason"}
     is_of = and_(_FILE.c.transfer_id == transfer.transfer_id, _FILE.c.state != StageState.REMOVED)
     connection.execute(update(_FILE).where(is_of).values(known))
+
+
+def set_origin(connection: Connection, transfer_id: int, origin: Spot) -> None:
+    """Record from where a file comes instead."""
+    values = {"origin_place": origin.place, "origin_path": origin.path}
+    connection.execute(update(_FILE).where(_FILE.c.transfer_id == transfer_id).values(values))
 
 
 def hand_over(connection: Connection, number: int, placed: str) -> None:

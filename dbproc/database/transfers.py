@@ -138,6 +138,12 @@ def due(
     return _select(connection, *conditions, limit=limit)
 
 
+def reasons_put_off(connection: Connection, rule: str, now: dt.datetime) -> list[str]:
+    """Why transfers of a rule wait for a later try, each reason once."""
+    waits = (_T.c.rule == rule, _T.c.state == TransferState.WAITING, _T.c.next_try > now)
+    return list(connection.scalars(select(_T.c.reason).where(*waits).distinct().order_by(_T.c.reason)))
+
+
 def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
     """The rules of which transfers wait whose time has come, or are at work: one that ended may have left them."""
     is_at_work = _T.c.state.in_((TransferState.MOVING, TransferState.CHECKING))

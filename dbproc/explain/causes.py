@@ -54,7 +54,7 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.files import FileRow
 from dbproc.database.log import named_now
 from dbproc.database.store import Store
-from dbproc.explain.deliveries import Arrived, Deliveries, InQuarantine
+from dbproc.explain.deliveries import Arrived, Deliveries, InQuarantine, OnItsWay
 from dbproc.explain.never_due import never_due
 from dbproc.run.decide import candidates, facts_of, periods_of, planners, slots_in
 from dbproc.run.unknown_files import Newcomers, taken_place
@@ -90,6 +90,7 @@ class Cause:
     until: dt.datetime | None = None  #: when it is made at the latest, where it waits for its time
     details: Sequence[str] = ()  #: further sentences
     incoming: Sequence[Arrived] = ()  #: what fits and was not taken yet
+    on_their_way: Sequence[OnItsWay] = ()  #: what fits, is at a source and did not come yet, or failed
     quarantined: Sequence[InQuarantine] = ()  #: what fits and was refused
     because: list[Cause] = field(default_factory=list)  #: what it is caused by
 
@@ -313,6 +314,7 @@ class Inquiry:
             state=Whereabouts.NOT_DELIVERED,
             explanation="no process makes this product, and no file of it was delivered",
             incoming=list(self._deliveries.arrivals(product, choice)),
+            on_their_way=list(self._deliveries.on_their_way(product, choice)),
             quarantined=list(self._deliveries.quarantined(product, choice)),
         )
 

@@ -17,10 +17,12 @@ from dbproc.core.slot_text import (
     SlotChoice,
     has_key,
 )
-from dbproc.database import quarantine
+from dbproc.core.transfers import Transfer, TransferState
+from dbproc.database import quarantine, transfers
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store
 from dbproc.ingest.incoming import Scan, finished_name, scan_mission
+from dbproc.transfers.places import SOURCE
 
 _MOST_IN_QUARANTINE = 100_000
 _DAY = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)", re.ASCII)
@@ -32,6 +34,18 @@ class Arrived:
 
     file: str  #: its name
     text: str  #: when it is taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnItsWay:
+    """A file of a source that seems to be the missing one, and did not come."""
+
+    transfer_id: int  #: the number of its transfer
+    filename: str  #: its name
+    source: str  #: the name of the source
+    state: TransferState  #: what it is at
+    reason: str | None  #: why it waits, failed or was cancelled
+    next_try: dt.datetime | None  #: until when it waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +94,19 @@ class Deliveries:
                 if _fits(product, choice, finished_name(name)):
                     yield Arrived(file=name, text=text)
 
+    def on_their_way(self, product: Product, choice: SlotChoice) -> Iterator[OnItsWay]:
+        """The files of sources that seem to be the missing one: asked for, and not here."""
+        for each in self._not_come:
+            if _fits(product, choice, each.filename):
+                yield OnItsWay(
+                    transfer_id=each.transfer_id,
+                    filename=each.filename,
+                    source=each.order.origin.place.removeprefix(SOURCE),
+                    state=each.state,
+                    reason=each.reason or None,
+                    next_try=each.next_try,
+                )
+
     def quarantined(self, product: Product, choice: SlotChoice) -> Iterator[InQuarantine]:
         """The refused files whose name or verdicts fit this product, time and key."""
         for entry in self._in_quarantine:
@@ -112,6 +139,14 @@ class Deliveries:
             return scan_mission(self._store, self._definition)
         except UserError:
             return Scan((), 0)
+
+    @cached_property
+    def _not_come(self) -> list[Transfer]:
+        if not self._definition.mission.sources:
+            return []
+        states = [state for state in TransferState if not state.is_complete]
+        with self._store.begin() as connection:
+            return transfers.listed(connection, states, SOURCE.strip())
 
     @cached_property
     def _in_quarantine(self) -> list[QuarantineRow]:

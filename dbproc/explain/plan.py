@@ -41,6 +41,7 @@ from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.never_due import never_due
 from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
+from dbproc.ingest.due import sources_due
 from dbproc.ingest.incoming import scan_mission
 from dbproc.ingest.ingest import accepted_words, fault_at_home
 from dbproc.products.inspection import Inspection
@@ -116,8 +117,9 @@ class PlanTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The next run; the first three fields are for a run that ingests, the others for one that builds."""
+    """The next run; the first four fields are for a run that ingests, the others for one that builds."""
 
+    sources: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)  #: from where it fetches first
     incoming: tuple[tuple[str, str], ...] | None = field(default=None, metadata=OPTIONAL)  #: arrived files, their fates
     unsettled: int | None = field(default=None, metadata=OPTIONAL)  #: how many entries of incoming are left for later
     incoming_problem: str | None = field(default=None, metadata=OPTIONAL)  #: what prevents ingest
@@ -161,7 +163,7 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
     lost = gone(store, definition, _MOST_LOST)
     returning = {each.known.filename for each in decisions if isinstance(each, triage.Restored)}
     missed = tuple(each for each in lost.files if not each.is_made_again and each.file not in returning)
-    arrivals = replace(arrivals, lost=missed, lost_problem=lost.problem)
+    arrivals = replace(arrivals, lost=missed, lost_problem=lost.problem, sources=_sources(store, definition, options))
     if not options.process:
         return arrivals
     taken = taken_in(store, decisions)
@@ -194,6 +196,15 @@ def plan(store: Store, options: Options, choice: SlotChoice = EVERY_SLOT) -> Pla
         never_due=undue,
         totals=_totals(store, jobs, options.slots),
         recalls=_recalls(store, definition.mission, jobs),
+    )
+
+
+def _sources(store: Store, definition: Definition, options: Options) -> tuple[str, ...] | None:
+    """The names of the sources from which the next run fetches; they are not asked what there is."""
+    if not options.ingest:
+        return None
+    return (
+        tuple(source.name for source, _ in sources_due(store, definition.mission)) if definition.mission.sources else ()
     )
 
 

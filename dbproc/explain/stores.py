@@ -40,7 +40,7 @@ class StoreShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class CopySpread:
     """How copies are spread over stores. A name counts once, whatever endings its files have: ``.tar``, ``.tar.gz``."""
 
     names: int  #: how many names there are of which a store has a copy
@@ -55,7 +55,7 @@ class StoresShown:
     """The stores of a mission."""
 
     stores: tuple[StoreShown, ...]  #: the root first, the others in the order of preference
-    spread: Spread  #: how copies are spread over them
+    spread: CopySpread  #: how copies are spread over them
 
 
 def shown_stores(store: Store, *, asked: bool = False) -> StoresShown:
@@ -121,7 +121,7 @@ def _asked(mission: Mission, spec: StoreSpec) -> tuple[bool, int | None, str]:
         return False, None, str(error)
 
 
-def _spread(definition: Definition, rows: Iterator[tuple[int, str, int, str, int]]) -> Spread:
+def _spread(definition: Definition, rows: Iterator[tuple[int, str, int, str, int]]) -> CopySpread:
     """How copies are spread over stores."""
     copies: dict[str, Counter[str]] = defaultdict(Counter)
     numbers = set[int]()
@@ -131,7 +131,7 @@ def _spread(definition: Definition, rows: Iterator[tuple[int, str, int, str, int
         copies[name][store] += count
         numbers.add(file_id)
     by_stores = Counter(len(each) for each in copies.values())
-    return Spread(
+    return CopySpread(
         names=len(copies),
         files=len(numbers),
         copies=sum(each.total() for each in copies.values()),

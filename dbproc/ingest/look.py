@@ -116,7 +116,7 @@ def _look(store: Store, mission: Mission, source: SourceSpec, place: Place, foun
     with store.begin() as connection:
         known, done = remotefiles.known(connection, source.name)
         waiting = remotefiles.waiting(connection, source.name)
-    found.listing = list_source(place, source, done, dt.datetime.now(dt.UTC).date())
+    found.listing = list_source(place, source, done, dt.datetime.now(dt.UTC).date(), known)
     found.failure = next(iter(found.listing.failures), None)
     found.news = news(found.listing.seen, known, found.listing.listed)
     found.faults += [f"{name!r} {why}: it stays there" for name, why in found.listing.refused]

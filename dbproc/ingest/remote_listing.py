@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import posixpath
+import random
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dbproc.core.errors import GoneError, PermanentError, TransferError
@@ -16,6 +18,8 @@ from dbproc.core.side_files import digests_in, side_names, side_path
 from dbproc.core.text import one_line, storable
 from dbproc.storage.stores.base import Entry, Place
 
+MOST_LOOKED_AT = 2000
+"""How many known files are looked at one by one, in one look, where listings tell no more than names."""
 _LARGEST = 16 << 20  # bytes of a side file
 
 
@@ -47,21 +51,34 @@ class Listing:
     failures: list[TransferError] = field(default_factory=list)
 
 
-def list_source(place: Place, source: SourceSpec, settled: Collection[str], today: dt.date) -> Listing:
-    """List a source, but for directories that are `settled` by now; what cannot be listed leaves the rest as it is."""
-    return _Walk(place, source, settled, today).walked()
+def list_source(
+    place: Place,
+    source: SourceSpec,
+    settled: Collection[str],
+    today: dt.date,
+    known: Collection[str] = (),
+) -> Listing:
+    """List a source, but for directories that are `settled` by now; what cannot be listed leaves the rest as it is.
+
+    `known`: the paths of files that were seen before.
+    """
+    return _Walk(place, source, settled, today, known).walked()
 
 
 class _Walk:
     """One look: directories that wait to be listed, and what was found so far."""
 
-    def __init__(self, place: Place, source: SourceSpec, settled: Collection[str], today: dt.date) -> None:
+    def __init__(
+        self, place: Place, source: SourceSpec, settled: Collection[str], today: dt.date, known: Collection[str]
+    ) -> None:
         self._place = place
         self._path: RemotePath = compile_path(source.path)
         self._digests = source.digests
         self._since = source.since
         self._old = None if source.back is None else _before(today, source.back)
         self._settled = settled
+        self._known = known
+        self._bare: list[str] = []  # known files of which a listing tells the names alone
         self._found = Listing()
 
     def walked(self) -> Listing:
@@ -78,7 +95,8 @@ class _Walk:
             except TransferError as error:
                 self._found.failures.append(error)
                 if getattr(error, "is_of_place", False) or (isinstance(error, PermanentError) and spot is first):
-                    break
+                    return self._found
+        self._look_at_known()
         return self._found
 
     def _followed(self, spot: Spot) -> list[Spot]:
@@ -134,7 +152,37 @@ class _Walk:
             if values is None or is_unfinished(name):
                 continue
             if self._since is None or not _is_before(last_day(values), self._since):
-                self._found.seen.append(Seen(entry.path, entry.size, entry.modified, entry.etag))
+                self._see(entry)
+
+    def _see(self, entry: Entry) -> None:
+        """Take a file; one of which the listing tells its name alone is looked at, for else no change would be seen."""
+        is_bare = entry.size is None and entry.modified is None and not entry.etag
+        if is_bare and entry.path in self._known:
+            self._bare.append(entry.path)
+        elif is_bare:
+            self._look_at(entry.path)
+        else:
+            self._found.seen.append(_seen(entry))
+
+    def _look_at_known(self) -> None:
+        """Look at known files of which no listing tells more than the names; of very many at some, others each time."""
+        chosen = self._bare if len(self._bare) <= MOST_LOOKED_AT else random.sample(self._bare, MOST_LOOKED_AT)
+        looked_at = set[str]()
+        try:
+            for path in chosen:
+                self._look_at(path)
+                looked_at.add(path)
+        except TransferError as error:
+            self._found.failures.append(error)
+        self._found.seen += [Seen(path) for path in self._bare if path not in looked_at]
+
+    def _look_at(self, path: str) -> None:
+        with suppress(GoneError):
+            self._found.seen.append(_seen(self._place.look(path)))
+
+
+def _seen(entry: Entry) -> Seen:
+    return Seen(entry.path, entry.size, entry.modified, entry.etag)
 
 
 def _name_in(directory: str, entry: Entry) -> str:

@@ -7,6 +7,7 @@ told when it begins, changes or ends, and stops nothing else.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import random
 import re
 import time
@@ -19,11 +20,12 @@ from dbproc.core.likeness import no_such
 from dbproc.core.model import Mission
 from dbproc.core.places import SourceSpec
 from dbproc.core.retry import retry_delay
-from dbproc.core.text import size_words
+from dbproc.core.states import NoticeEvent
+from dbproc.core.text import one_line, size_words
 from dbproc.core.transfers import Transfer, TransferState
-from dbproc.database import remotefiles, transfers
+from dbproc.database import files, notices, remotefiles, transfers
 from dbproc.database.remotefiles import Look
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
 from dbproc.ingest.look import FileAtSource, Found, ask, look
 from dbproc.transfers import line
 from dbproc.transfers.places import SOURCE
@@ -70,25 +72,13 @@ def sources_named(mission: Mission, names: Sequence[str]) -> list[SourceSpec]:
     return [source for source in mission.sources if (source.name in names if names else source.active)]
 
 
-def is_due(source: SourceSpec, last: Look | None, now: dt.datetime) -> bool:
-    """Whether a run looks at a source again."""
-    if last is None or last.next_time is None or last.next_time <= now:
-        return True
-    is_ahead = last.look_time > now  # by a clock that was
-    return is_ahead or (not last.failures and last.look_time + source.every <= now)
-
-
-def fetch_due(store: Store, mission: Mission, report: Report, run_id: int) -> None:
+def fetch_from(
+    due: Sequence[tuple[SourceSpec, bool]], store: Store, mission: Mission, report: Report, run_id: int
+) -> None:
     """Look at the sources that are due, and fetch what waits, each within its time; what is wrong with them is told."""
-    now = dt.datetime.now(dt.UTC)
-    with store.begin() as connection:
-        looks = remotefiles.looks(connection)
-        waits = set(transfers.rules_due(connection, now))
-    for source in mission.sources:
-        looks_again = is_due(source, looks.get(source.name), now)
-        if source.active and (looks_again or SOURCE + source.name in waits):
-            until = time.monotonic() + source.budget.total_seconds()
-            Fetch(store, mission, source, report, run_id=run_id, until=until).fetch(looks=looks_again)
+    for source, looks in due:
+        until = time.monotonic() + source.budget.total_seconds()
+        Fetch(store, mission, source, report, run_id=run_id, until=until).fetch(looks=looks)
 
 
 def preview(store: Store, mission: Mission, source: SourceSpec) -> SourceFetched:
@@ -151,8 +141,6 @@ class Fetch:
             )
             if worked.is_busy and not looks:
                 return SourceFetched(source=self._source.name, is_busy=True)
-        for each in worked.ended:
-            self._tell(each)
         problem = self._settle(before, found if looks else None, worked)
         return self._answer(found, worked, problem)
 
@@ -179,16 +167,60 @@ class Fetch:
             self._report.add(Event.FAILED, name, f"{text} {transfer.transfer_id}", source=self._source.name, path=path)
 
     def _settle(self, before: Look | None, found: Found | None, worked: Worked) -> str | None:
-        """Record how it went, and tell what is wrong where that is new; what is wrong now."""
+        """Record how it went, and tell what came, and what is wrong where that is new; what is wrong now."""
+        self._settle_ended(worked.ended)
         if found is None and not worked.away:
             return None if before is None else before.problem
-        away = [f"{place}: {why}" for place, why in worked.away.items()]
-        words = [each for each in (None if found is None else found.problem, *away) if each]
-        problem = "; ".join(words) or None
         with self._store.begin() as connection:
+            problem = None if found is None else found.problem
+            for why in map(one_line, (*worked.away.values(), *self._still_away(connection, before))):
+                if why not in (problem or ""):
+                    problem = why if problem is None else f"{problem}; {why}"
             remotefiles.record_look(connection, self._record(before, found, problem))
-        self._tell_problem(None if before is None else before.problem, problem)
+            is_news = _is_another(None if before is None else before.problem, problem)
+            if problem is not None and is_news:
+                now = dt.datetime.now(dt.UTC)
+                happened = [(f"{self._rule} {now.isoformat()}", f"{self._rule}: {problem}")]
+                notices.enter(connection, NoticeEvent.SOURCE, happened)
+        if problem is None and before is not None and before.problem is not None:
+            self._report.add(Event.NOTE, self._rule, f"is well again; it was: {before.problem}")
+        elif problem is not None and (is_news or self._is_for_person):
+            self._report.add(Event.PROBLEM, self._rule, problem)
         return problem
+
+    def _settle_ended(self, ended: Sequence[Transfer]) -> None:
+        """Tell how transfers ended."""
+        for each in ended:
+            self._tell(each)
+        self._link_taken([each for each in ended if each.state.is_complete])
+        failed = [each for each in ended if each.state is TransferState.FAILED]
+        happened = [
+            (f"transfer {each.transfer_id} {each.ended}", f"{each.filename} of {self._rule}: {each.reason}")
+            for each in failed
+        ]
+        if happened:
+            with self._store.begin() as connection:
+                notices.enter(connection, NoticeEvent.SOURCE, happened)
+
+    def _link_taken(self, came: Sequence[Transfer]) -> None:
+        """Record which file of the catalogue each became that a run has taken before its end was recorded."""
+        incoming = self._mission.incoming
+        gone = {each.filename: each for each in came if not os.path.lexists(os.path.join(incoming, each.filename))}
+        if gone:
+            with self._store.begin() as connection:
+                known = files.known_by_name(connection, list(gone))
+                taken = {
+                    gone[name].transfer_id: file.file_id
+                    for name, file in known.items()
+                    if gone[name].digest == file.digest
+                }
+                transfers.ingested(connection, taken)
+
+    def _still_away(self, connection: Transaction, before: Look | None) -> list[str]:
+        """Why files wait that were not tried this time, as far as it was said before: that is not over."""
+        said = "" if before is None else before.problem or ""
+        reasons = transfers.reasons_put_off(connection, self._rule, dt.datetime.now(dt.UTC)) if said else []
+        return [reason for reason in reasons if one_line(reason) in said]
 
     def _record(self, before: Look | None, found: Found | None, problem: str | None) -> Look:
         """The row of the look; one that failed does not count as one, and is soon made again."""
@@ -204,14 +236,6 @@ class Fetch:
             delay = retry_delay(failures, _FIRST_DELAY, every.total_seconds(), random.random())
             next_time = _later(now, max(delay, dt.timedelta(seconds=min(asked, 86400.0))))
         return Look(source=self._source.name, look_time=last, next_time=next_time, failures=failures, problem=problem)
-
-    def _tell_problem(self, before: str | None, now: str | None) -> None:
-        """Say what is wrong when it begins or is something else, and that it is over; numbers alone are nothing new."""
-        if now is None:
-            if before is not None:
-                self._report.add(Event.NOTE, self._rule, f"is well again; it was: {before}")
-        elif self._is_for_person or before is None or _DIGITS.sub("0", before) != _DIGITS.sub("0", now):
-            self._report.add(Event.PROBLEM, self._rule, now)
 
     def _answer(self, found: Found, worked: Worked, problem: str | None) -> SourceFetched:
         counts = worked.counts
@@ -246,3 +270,8 @@ def _later(now: dt.datetime, delay: dt.timedelta) -> dt.datetime | None:
         return now + delay
     except OverflowError:
         return None
+
+
+def _is_another(before: str | None, now: str | None) -> bool:
+    """Whether a problem is another one than before; numbers alone are nothing new."""
+    return _DIGITS.sub("0", before or "") != _DIGITS.sub("0", now or "")

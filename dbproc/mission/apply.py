@@ -9,7 +9,7 @@ from dbproc.database.definition.write import write_changes
 from dbproc.database.store import Store
 from dbproc.mission.difference import difference
 from dbproc.mission.kept_bytes import with_bytes, with_earlier_bytes
-from dbproc.mission.on_disk import database_problems
+from dbproc.mission.on_disk import database_problems, library_warnings
 from dbproc.mission.partial import merged
 from dbproc.mission.partitions import date_warnings
 from dbproc.mission.problems import raise_for, sentences
@@ -44,7 +44,8 @@ def changes_for(store: Store, seen: Holdings, definition: Definition, *, rollbac
 
 def warnings(definition: Definition) -> tuple[str, ...]:
     """What may go wrong with a definition, each with its place."""
-    return sentences([*twin_warnings(definition), *date_warnings(definition)], definition.finder)
+    found = [*twin_warnings(definition), *date_warnings(definition), *library_warnings(definition.mission)]
+    return sentences(found, definition.finder)
 
 
 def make_changes(store: Store, changes: Sequence[Change], seen: Holdings, reason: str = "") -> None:

@@ -26,7 +26,7 @@ from dbproc.mission.partial import merged, reformatted
 from dbproc.mission.problems import Problem, raise_for
 from dbproc.mission.releases import Codes, code_change, compare_codes
 from dbproc.mission.renames import rename_problems, renamed_processes, renamed_products, with_new_names
-from dbproc.mission.vanishing import left_copies, vanishing_problems
+from dbproc.mission.vanishing import left_copies, renamings, vanishing_problems, with_new_places
 
 
 def difference(
@@ -87,7 +87,7 @@ def _added_tables(mission: MissionSpec) -> Iterator[str]:
 
 
 def _compare_missions(old: MissionSpec, new: MissionSpec, held: Recorded, found: Comparison) -> None:
-    details = [*differences(old, new), *left_copies(old, new, held)]
+    details = [*renamings(old, new), *differences(with_new_places(old, new), new), *left_copies(old, new, held)]
     found.problems.extend(vanishing_problems(old, new, held))
     if old.name != new.name and new.renamed_from == old.name:
         details.insert(0, f"name {old.name} → {new.name}")

@@ -20,6 +20,7 @@ from dbproc.products.loadable import unloadable
 from dbproc.products.registry import BUILT_IN, arguments_of
 from dbproc.storage.bundle import unmatched
 from dbproc.storage.digest import missing_algorithm
+from dbproc.storage.stores.opening import missing
 from dbproc.system.package import CODES, code_path
 
 
@@ -41,6 +42,15 @@ def database_problems(definition: Definition, database: str) -> list[Problem]:
     """Problems of a database file that lies in a directory whose files come and go."""
     places = paths.layout(definition, [("the database", os.path.abspath(database))])
     return [Problem(found.key, found.text) for found in overlaps.file_problems(places, within_on_disk)]
+
+
+def library_warnings(mission: MissionSpec) -> Iterator[Problem]:
+    """Sources and stores that cannot be used here: the library of their protocol is not installed."""
+    for kind, specs in (("source", mission.sources), ("store", mission.stores)):
+        for spec in specs:
+            lacking = missing(spec.scheme)
+            if lacking is not None:
+                yield Problem((kind, spec.name, "url"), lacking)
 
 
 def loading_problems(definition: Definition) -> list[Problem]:

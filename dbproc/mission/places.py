@@ -31,7 +31,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
 """The keys of a place that mean something for one protocol and not for each."""
 
 _OF_SOME = frozenset().union(*_KEYS.values())
-_READ_FROM = ("http", "https", "gdrive")
+_READ_FROM = ("gdrive",)
 """Protocols by which nothing is put."""
 
 _SCOPE = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -192,7 +192,7 @@ def _store(path: KeyPath, store: StoreSpec) -> Iterator[Problem]:
 
 def _one_place(stores: Sequence[StoreSpec]) -> Iterator[Problem]:
     """Stores elsewhere that are one place, or of which one holds the other; those here are looked at with the root."""
-    remote = [store for store in stores if store.scheme in _KEYS and store.scheme != "file"]
+    remote = [store for store in stores if store.scheme != "file" and places.url_fault(store.url) is None]
     for one, other in combinations(remote, 2):
         (host, first), (other_host, second) = _where(one), _where(other)
         shorter = min(len(first), len(second))
@@ -242,7 +242,7 @@ def _target_fault(name: str, before: Collection[str], stores: Mapping[str, Store
 
 def _copies_fault(rule: ReplicateSpec, stores: Mapping[str, StoreSpec]) -> str | None:
     """More copies than there are places whose copies count."""
-    if rule.copies is None or any(name not in stores for name in rule.to):
+    if rule.copies is None or any(name not in stores or places.url_fault(stores[name].url) for name in rule.to):
         return None
     count = len(copies.places(copies.counting([stores[name] for name in dict.fromkeys(rule.to)])))
     if rule.copies <= count:

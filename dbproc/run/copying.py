@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dbproc.core.copies import counting, in_order, least_copies, places, rules_of, stores_of
 from dbproc.core.errors import PermanentError
@@ -18,16 +19,18 @@ from dbproc.core.model import Definition
 from dbproc.core.places import ROOT, ReplicateSpec, StoreSpec, Trust
 from dbproc.core.states import ReplicaState
 from dbproc.core.text import size_words
-from dbproc.core.transfers import Order, Spot, Task
+from dbproc.core.transfers import Order, Spot, Task, TransferState
 from dbproc.database import files, replicas, replication, transfers
 from dbproc.database.files import Part
 from dbproc.database.replicas import Replica
 from dbproc.database.replication import REPLICATE
 from dbproc.database.store import Store, Transaction
-from dbproc.run.mover import Mover
 from dbproc.storage.digest import algorithm_of
 from dbproc.system.machine import user_name
 from dbproc.system.signals import signals_ignored
+
+if TYPE_CHECKING:
+    from dbproc.run.mover import Mover
 
 BUDGET_SECONDS = 300.0
 """How long a run waits at its end for copies that are on their way; what is left goes on in the next one."""
@@ -40,7 +43,8 @@ class Copying:
     """The copies that a run makes: begun with the block, finished with it, and left to the next run where it raises."""
 
     def __enter__(self) -> Copying:
-        self.begin()
+        if self._report.counts[Event.INGESTED] or self._is_due():
+            self.begin()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -61,6 +65,8 @@ class Copying:
     def begin(self) -> None:
         """Ask for what is lacking, and have it moved."""
         if self._ask() and (self._mover is None or not self._mover.is_at_work):
+            from dbproc.run.mover import Mover  # with it comes all that moves files
+
             self.stop()
             self._mover = Mover(self._store, REPLICATE, self._run_id)
 
@@ -75,7 +81,8 @@ class Copying:
             self._report.add(Event.PROBLEM, "replicate", f"{self._mover.fault}; the next run goes on")
         self.stop()
         with self._store.begin() as connection:
-            for text in shortages(connection, self._definition):
+            is_all_done = not transfers.counts_of(connection, REPLICATE)
+            for text in () if is_all_done else shortages(connection, self._definition):
                 self._report.add(Event.NOTE, "replicate", str(text))
 
     def stop(self) -> None:
@@ -88,7 +95,14 @@ class Copying:
         """Ask for copies; whether any is to be moved now."""
         with self._store.begin() as connection:
             ask_for_copies(connection, self._definition)
-            return REPLICATE in transfers.rules_due(connection, _now())
+        return self._is_due()
+
+    def _is_due(self) -> bool:
+        """Whether something is to be moved now."""
+        with self._store.begin() as connection:
+            left = transfers.counts_of(connection, REPLICATE)
+            is_left = any(left.get(state) for state in (TransferState.MOVING, TransferState.CHECKING))  # by a dead one
+            return is_left or REPLICATE in transfers.rules_due(connection, _now())
 
 
 def _now() -> dt.datetime:
@@ -97,11 +111,12 @@ def _now() -> dt.datetime:
 
 def ask_for_copies(connection: Transaction, definition: Definition) -> int:
     """Enter the transfers that bring what stores lack by the rules; how many these are."""
-    count = 0
+    count, user = 0, user_name()
     for rule, store in _wanted(definition):
         numbers = replication.lacking(connection, _products(definition, rule), store.name, newest=_is_newest(rule))
         for start in range(0, len(numbers), _AT_ONCE):
-            orders = list(_orders(connection, definition, store, numbers[start : start + _AT_ONCE]))
+            some = numbers[start : start + _AT_ONCE]
+            orders = list(_orders(connection, definition, store, some, user))
             transfers.ask(connection, orders)
             count += len(orders)
     return count
@@ -124,7 +139,7 @@ def _is_newest(rule: ReplicateSpec) -> bool:
 
 
 def _orders(
-    connection: Transaction, definition: Definition, store: StoreSpec, file_ids: Sequence[int]
+    connection: Transaction, definition: Definition, store: StoreSpec, file_ids: Sequence[int], user: str
 ) -> Iterator[Order]:
     """The parts of some files that a store lacks, each from where its bytes are."""
     rows = {row.file_id: row for row in files.rows_numbered(connection, file_ids)}
@@ -140,7 +155,7 @@ def _orders(
                 rule=REPLICATE,
                 origin=origin,
                 target=Spot(f"store {store.name}", target, f"{store.url.rstrip('/')}/{target}"),
-                user=user_name(),
+                user=user,
                 size=part.size,
                 expected=(part.digest,),
                 expected_of="the catalogue",

@@ -14,7 +14,7 @@ from dbproc.system import processes
 from dbproc.system.signals import time_left
 from dbproc.transfers.worker import EXIT_BUSY, MISSION
 
-_END_SECONDS = 6.0  # for what came to be synced and recorded
+_END_SECONDS = 3.0  # for what came to be synced and recorded; one that hangs is ended after that
 
 
 class Mover:

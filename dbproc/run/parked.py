@@ -6,6 +6,7 @@ Other jobs go on meanwhile. What cannot come now is left to a later run: an outa
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Mission, Slot, Task
@@ -14,9 +15,11 @@ from dbproc.core.states import Standing
 from dbproc.core.text import size_words
 from dbproc.database import files
 from dbproc.database.store import Store
-from dbproc.run.mover import Mover
 from dbproc.run.recall import RULE, Recall, foreseen
 from dbproc.run.spoilt import leave_to_stores
+
+if TYPE_CHECKING:
+    from dbproc.run.mover import Mover
 
 
 class Parked:
@@ -96,6 +99,8 @@ class Parked:
 
     def _begin(self) -> None:
         if self._mover is None or not self._mover.is_at_work:
+            from dbproc.run.mover import Mover  # with it comes all that moves files
+
             self.stop()
             self._mover = Mover(self._store, RULE, self._run_id)
 

@@ -12,7 +12,7 @@ import fcntl
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
@@ -50,6 +50,11 @@ class Area:
         """Bytes that there is room for."""
         facts = os.fstatvfs(self._top)
         return facts.f_bavail * facts.f_frsize
+
+    def is_empty(self) -> bool:
+        """Whether nothing is in it."""
+        with os.scandir(self._top) as entries:
+            return next(entries, None) is None
 
     def missing(self, directory: str) -> list[str]:
         """The directories that are to be made before there is a directory, those above first."""
@@ -168,7 +173,6 @@ class Area:
                 placed = self._cloned(source, descriptor, private)
                 announce(placed)
                 renaming.rename(f"{place}/{private}", f"{place}/{name}")
-                os.fsync(descriptor)
             except OSError as error:
                 if error.errno in _SHARES_NOTHING:
                     text = f"{source} cannot share its bytes with a file in {self.directory}: {error.strerror}"
@@ -200,11 +204,16 @@ class Area:
         if now != placed:
             return False
         directory, name = posixpath.split(path)
-        with self.entered(directory) as descriptor, _words(f"{self._shown(path)} cannot be removed"):
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=descriptor)
-            os.fsync(descriptor)
+        what = f"{self._shown(path)} cannot be removed"
+        with self.entered(directory) as descriptor, _words(what), suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=descriptor)
         return True
+
+    def sync(self, directories: Iterable[str]) -> None:
+        """Have what was placed in directories, or removed from them, outlive a power cut."""
+        for directory in sorted(set(directories)):
+            with suppress(TransferError, OSError), self.entered(directory) as descriptor:
+                os.fsync(descriptor)
 
     def remove_empty(self, directory: str) -> bool:
         """Remove a directory, if nothing is in it; whether it is gone."""
@@ -225,11 +234,10 @@ class Area:
 
     @contextmanager
     def _name_for(self, path: str) -> Iterator[tuple[int, str]]:
-        """The directory of a new file, made if it is missing, and its name in there; synced at the end."""
+        """The directory of a new file, made if it is missing, and its name in there."""
         directory, name = posixpath.split(path)
         with self.entered(directory, is_making=True) as descriptor:
             yield descriptor, name
-            os.fsync(descriptor)
 
     def _shown(self, path: str) -> str:
         return f"{self.directory}/{path}"

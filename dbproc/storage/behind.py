@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 Call = Callable[[], None]
-_DEPTH = 4
+_DEPTH = 2
 
 
 class Behind:

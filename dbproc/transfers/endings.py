@@ -91,8 +91,9 @@ def cancelled(connection: Transaction, numbers: Collection[int], reason: str) ->
 
 
 def retried(connection: Transaction, numbers: Collection[int]) -> set[int]:
-    """Have transfers be tried at once that failed, were cancelled, or wait; those that could be."""
-    done = transfers.retry(connection, numbers)
+    """Have transfers be tried at once that failed, were cancelled, or wait; those that could be: none of a request for
+    staging that is over."""
+    done = transfers.retry(connection, set(numbers) - staging.over(connection, numbers))
     _settle_staged(connection, done, StageState.WAITING, "")
     return done
 

@@ -22,7 +22,7 @@ from dbproc.transfers.verdict import OverError, verdict
 
 OVER = "its time was over; it goes on where it is"
 _UNKNOWN = ":unknown"
-_AGAIN_BYTES = 4 << 20  # what was interrupted once may be again: it is made durable more often
+_AGAIN_BYTES = 2 << 20  # what was interrupted once may be again: it is made durable more often
 
 
 @dataclass(slots=True)

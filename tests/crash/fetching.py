@@ -47,13 +47,13 @@ def first_look(site: Site) -> None:
     site.code("clean.sh", CLEAN)
     site.create(MISSION.replace("ORIGIN", str(site.outside)), same_name="replace")
     _put(site, "2020", "raw_20200101.txt", "raw_20200102.txt")
-    _put(site, "2021", "raw_20210101.txt", "notes.txt")
+    _put(site, "2099", "raw_20990101.txt", "notes.txt")
 
 
 def second_look(site: Site) -> None:
     """A file has other bytes there, another has come; a name of theirs is in incoming, delivered by somebody."""
-    _put(site, "2021", "raw_20210101.txt", "raw_20210102.txt", "raw_20210103.txt", content="better")
-    site.deliver("raw_20210103.txt", content="raw_20210103.txt better")
+    _put(site, "2099", "raw_20990101.txt", "raw_20990102.txt", "raw_20990103.txt", content="better")
+    site.deliver("raw_20990103.txt", content="raw_20990103.txt better")
 
 
 def _put(site: Site, directory: str, *names: str, content: str = "raw") -> None:

@@ -39,6 +39,7 @@ def violations(mission: Mission, delivered: frozenset[str], *, while_moved: bool
     with Store(mission.database, read_only=True) as store, store.begin() as connection:
         found = [*_damage(connection), *_without_lineage(connection), *_forgotten(connection)]
         found += [] if while_moved else _without_file(connection, mission.root)
+        found += _in_no_store(connection, getattr(mission, "outside", mission.root))
     lost = delivered - contents(mission, with_jobs=while_moved) if delivered else delivered
     if lost:
         found.append(f"{len(lost)} delivered contents are nowhere any more")
@@ -57,7 +58,7 @@ def stray_logs(mission: Mission) -> list[str]:
 def contents(mission: Mission, *, with_jobs: bool = False) -> frozenset[str]:
     """The digests of all files of the mission, those that are out of their places included; `with_jobs`: those in the
     directories of jobs, too."""
-    places = {mission.root, mission.incoming}
+    places = {mission.root, mission.incoming, getattr(mission, "outside", mission.root)}
     return frozenset(_digest(path) for place in places for path in _files(place, with_jobs=with_jobs))
 
 
@@ -85,7 +86,8 @@ def _without_file(connection: Connection, root: Path) -> Iterator[str]:
         select(*(schema.filemember.c[name] for name in ("file_id", "member_path", "shasum")))
     ):
         members[file_id].append((path, digest))
-    for row in connection.execute(select(FILE).where(FILE.c.exists_on_disk)).mappings():
+    in_place = select(FILE).where(FILE.c.exists_on_disk, FILE.c.offloaded_time.is_(None))
+    for row in connection.execute(in_place).mappings():
         home = root / row["relative_path"] / row["filename"]
         places = [home, *((aside[str(home)],) if str(home) in aside else ())]
         wanted = [(None, row["shasum"]), *members[row["file_id"]]]
@@ -95,6 +97,23 @@ def _without_file(connection: Connection, root: Path) -> Iterator[str]:
                 yield f"{row['filename']} is in the catalogue, but {_part(home, member)} does not exist"
             elif digest not in {f"sha256:{_digest(path)}" for path in found}:
                 yield f"{row['filename']} is in the catalogue, but {found[0]} has other bytes"
+
+
+def _in_no_store(connection: Connection, outside: Path) -> Iterator[str]:
+    """An offloaded file is whole in a store, which is the directory of its name; so is what is known to be there."""
+    copy = schema.replica.c
+    good: set[tuple[int, str]] = set()
+    for row in connection.execute(select(schema.replica).where(copy.state == "verified")).mappings():
+        path = outside / row["store"] / row["path"]
+        if path.is_file() and f"sha256:{_digest(path)}" == row["shasum"]:
+            good.add((row["file_id"], row["member"]))
+    members = schema.filemember.c
+    offloaded = select(FILE.c.file_id, FILE.c.filename).where(FILE.c.exists_on_disk, FILE.c.offloaded_time.is_not(None))
+    for file_id, name in connection.execute(offloaded).all():
+        parts = ["", *connection.scalars(select(members.member_path).where(members.file_id == file_id))]
+        yield from (
+            f"{name} is offloaded, and no store has its {part!r}" for part in parts if (file_id, part) not in good
+        )
 
 
 def _part(place: Path, member: str | None) -> Path:

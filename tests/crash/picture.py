@@ -53,6 +53,7 @@ IGNORED = {
         *("rule", "asked_time", "state_time", "started_time", "ended_time", "logging_id", "origin_facts", "placed"),
         *("tries", "moved_bytes", "bytes_per_second", "token"),
     },
+    "replica": {"found_time", "verified_time", "transfer_id"},
     "stage": {"asked_time", "expires_time", "removed_time"},
     "stagefile": {"placed"},
     "remotelook": {"look_time", "next_time"},
@@ -124,7 +125,7 @@ def _line(table: Table, row: Mapping[str, Any], names: Mapping[str, Mapping[int,
         if is_number or column.name in IGNORED.get(table.name, ()):
             continue
         value = row[column.name]
-        if column.name in ("next_try_time", "released_time"):
+        if column.name in ("next_try_time", "released_time", "offloaded_time"):
             value = value is not None
         if column.name == "same_as" and value is not None:
             value = names[table.name][value]

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.crash import corrections, fetching, neighbours, staging
+from tests.crash import corrections, fetching, keeping, neighbours, staging
 from tests.crash.site import Site
 from tests.crash.stage import RUN, Stage
 
@@ -215,6 +215,7 @@ STAGES = {
         *corrections.STAGES,
         *staging.STAGES,
         *fetching.STAGES,
+        *keeping.STAGES,
     )
 }
 """The stages in their order."""

@@ -5,10 +5,10 @@ In the area are files of the user beside what is placed.
 
 from __future__ import annotations
 
-from dbproc.core.places import AREAS, AreaSpec
 from tests.crash.neighbours import deliver_volume
 from tests.crash.site import Site
 from tests.crash.stage import RUN, Command, Stage
+from tests.kit.mission import table
 
 MISSION = """
 [product.raw]
@@ -27,16 +27,14 @@ ALL = ("--product", "raw", "--product", "volume", "--to")
 
 def delivered(site: Site) -> None:
     """Three files are at home; in the area is something of the user's."""
-    site.create(MISSION)
+    area = site.outside / "area"
+    (area / "ada" / "in").mkdir(parents=True)
+    (area / "ada" / "in" / "mine").write_text("mine")
+    site.create(MISSION, table("area.scratch", {"directory": str(area), "reserve": 0}))
     for day in (1, 2):
         site.deliver(f"raw_2024010{day}_v1.0.0.txt")
     deliver_volume(site, "volume_20240101")
     site.command(*RUN, "-m", site.database)
-    area = site.outside / "area"
-    (area / "ada" / "in").mkdir(parents=True)
-    (area / "ada" / "in" / "mine").write_text("mine")
-    spec = AreaSpec(name="scratch", directory=str(area), reserve=0.0)
-    site.execute(f"UPDATE mission SET areas = '{AREAS.to_column((spec,))}'")
 
 
 def nothing_more(_: Site) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Column, insert, select, update
 
 from dbproc.changes.apply import carry_out, plan
 from dbproc.core.errors import DefinitionError, NotFoundError, UserError
@@ -534,13 +534,14 @@ directory = "/srv/users"
 
 
 def add_copies(store: Store, file_id: int, **members: str) -> None:
-    """Copies of an offloaded file and its members: the stores of each."""
+    """Copies of an offloaded file and its members: the stores of each; in capitals, they are corrupt."""
     with store.begin() as connection:
         connection.execute(update(schema.file).where(schema.file.c.file_id == file_id).values(offloaded_time=NOON))
         for member, stores in members.items():
             for each in stores:
-                path = {"store": each, "path": f"{file_id}{member}", "member": member.strip("_")}
-                row = {"file_id": file_id, "state": "verified", "found_time": NOON, **path}
+                path = {"store": each.lower(), "path": f"{file_id}{member}", "member": member.strip("_")}
+                state = "verified" if each.islower() else "corrupt"
+                row = {"file_id": file_id, "state": state, "found_time": NOON, **path}
                 connection.execute(insert(schema.replica).values(row))
 
 
@@ -554,7 +555,7 @@ def add_transfer(store: Store, origin: str, target: str, state: str) -> None:
 def test_what_is_recorded_of_places_is_known_when_a_mission_file_lacks_them(store: Store, folder: Path) -> None:
     apply(store, folder, MISSION + PLACES)
     add_copies(store, add_file(store, "raw", 1), _="ab")
-    add_copies(store, add_file(store, "raw", 2), _="ab", m1="ab", m2="b")
+    add_copies(store, add_file(store, "raw", 2), _="ab", m1="ab", m2="Ab")
     add_transfer(store, "source web", "incoming", "moving")
     add_transfer(store, "store a", "root", "cancelled")
     with store.begin() as connection:
@@ -567,7 +568,7 @@ def test_what_is_recorded_of_places_is_known_when_a_mission_file_lacks_them(stor
         held = recorded_places(connection)
     assert held == Recorded(
         transfers={"source web": 1, "incoming": 1},
-        copies={"a": 3, "b": 4},
+        copies={"a": 4, "b": 4},
         kept_in={frozenset("ab"): 1, frozenset("b"): 1},
         placed={"users": 1},
     )
@@ -583,4 +584,29 @@ def test_what_is_recorded_of_places_is_known_when_a_mission_file_lacks_them(stor
     assert tables(store) == before
     text = (MISSION + PLACES).replace('[store.a]\nurl = "file:///stores/a"\n', "")
     (change,) = apply(store, folder, text)
-    assert change.details[-1].startswith("3 copies recorded in store a count no more")
+    assert change.details[-1].startswith("4 copies recorded in store a count no more")
+
+
+def test_what_is_recorded_of_places_goes_along_with_their_new_names(store: Store, folder: Path) -> None:
+    apply(store, folder, MISSION + PLACES)
+    add_copies(store, add_file(store, "raw", 1), _="ab")
+    add_transfer(store, "source web", "incoming", "waiting")
+    add_transfer(store, "store a", "area users", "verified")
+    with store.begin() as connection:
+        connection.execute(insert(schema.remotelook).values(source="web", look_time=NOON))
+        connection.execute(insert(schema.remotelook).values(source="net", look_time=NOON))
+        connection.execute(insert(schema.remotefile).values(source="web", path="f"))
+    apply(store, folder, (MISSION + PLACES).replace("web", "net").replace("[store.a]", "[store.c]"))
+    transfer = schema.transfer.c
+    assert set(column(store, schema.replica.c.store)) == {"b", "c"}
+    assert column(store, transfer.rule) == ["source net", "store a"]
+    assert column(store, transfer.origin_place) == ["source net", "store c"]
+    assert column(store, schema.remotelook.c.source) == column(store, schema.remotefile.c.source) == ["net"]
+    apply(store, folder, (MISSION + PLACES).replace("web", "net").replace("[area.users]", "[area.people]"))
+    assert column(store, transfer.target_place) == ["incoming", "area people"]
+    assert set(column(store, schema.replica.c.store)) == {"a", "b"}
+
+
+def column(store: Store, wanted: Column[str]) -> list[str]:
+    with store.begin() as connection:
+        return list(connection.scalars(select(wanted).order_by(*wanted.table.primary_key)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tarfile
 from pathlib import Path
 
 from dbproc.mission import read_mission_file
@@ -53,3 +54,35 @@ def test_the_small_mission_fetches_as_the_page_says(tmp_path: Path) -> None:
     assert "verified, as 2024/05/mag_20240501.txt.sha256 says" in why
     (query,) = blocks("sources.md", "sql")
     assert len(mission.rows(query)) == 3
+
+
+def test_the_mission_with_several_stores_does_what_the_page_says(tmp_path: Path) -> None:
+    mission = Mission(tmp_path / "mission", str(tmp_path / "mission" / "mission.sqlite"))
+    (text,) = blocks("stores.md", "toml")
+    text = re.sub(r"(?m)^(private_key|host_key|endpoint|access_key|secret_key|token) = .*\n", "", text)
+    text = re.sub(r'url = "\w+://([\w@{}.-]+)[^"]*"', rf'url = "file://{tmp_path}/\1"', text)
+    mission.file.write_text(text)
+    name, there = "SONAR_20240501T101112-IMAGING", "2024/05/01"
+    old = tmp_path / "sonar@old-nas1.example.org" / there
+    old.mkdir(parents=True)
+    for each in ("sonar@nas.example.org", "sonar-raw"):
+        (tmp_path / each).mkdir()
+    with tarfile.open(old / f"{name}.tar.gz", "w:gz") as archive:
+        archive.add(mission.file, "rec.bin")
+    size = (old / f"{name}.tar.gz").stat().st_size
+    (mission.root / "nas1.txt").write_text(f"nas1\t{size}\t./{there}/{name}.tar.gz\nnas1\t6\t./{there}/README\n")
+    mission.dbproc("init", mission.database)
+    mission.dbproc("apply", str(mission.file))
+    commands = [line.split() for block in blocks("stores.md", "sh") for line in block.splitlines()]
+    adopt, run = commands[:2]
+    assert (adopt[1:4], run) == (["stores", "adopt", "old-nas1"], ["dbproc", "run"])
+    adopt[adopt.index("nas1.txt")] = str(mission.root / "nas1.txt")
+    assert "1 left alone" in mission.dbproc(*adopt[1:]).out
+    assert "recalls 1 file" in mission.dbproc("plan").out
+    mission.run()
+    for store in ("sonar@nas.example.org", "sonar-raw"):
+        assert (tmp_path / store / there / f"{name}.7z").exists()
+    for command in commands[2:4]:
+        assert "1 file" in mission.dbproc(*command[1:]).out
+    assert len(mission.dbproc("files", "--offloaded", "--json").json) == 2
+    assert not list(mission.root.rglob(f"{name}*"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.kit.mission import Mission, chain, name_of, product
+from tests.kit.mission import Mission, chain, name_of, product, table
 from tests.kit.stores import lying, rule, store
 
 RAW, CLEAN, SMOOTH = name_of("raw", 1), name_of("clean", 1), name_of("smooth", 1)
@@ -237,3 +239,115 @@ def test_links_lead_to_no_offloaded_file(kept: Mission, tmp_path: Path) -> None:
     kept.dbproc("recall", RAW)
     kept.run()
     assert links() == [RAW]
+
+
+@pytest.mark.both_databases
+def test_what_lies_in_a_store_alone_is_brought_for_a_job_and_its_digest_recorded(
+    mission: Mission, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    mission.create(*chain(), store("archive", archive, trust="read-only"), retry_seconds=0)
+    (archive / "data" / "raw").mkdir(parents=True)
+    (archive / "data" / "raw" / RAW).write_text("archived")
+    mission.dbproc("stores", "adopt", "archive", "--queue")
+    assert mission.one("SELECT shasum FROM file") == "sha256:unknown"
+    assert "recalls 1 file" in mission.dbproc("plan").out
+    mission.run()
+    assert mission.content(RAW) == "archived"
+    assert mission.content(CLEAN) == "clean(archived)"
+    assert mission.one("SELECT state FROM replica") == "verified"
+    mission.dbproc("check", "--deep")
+    mission.dbproc("offload", RAW)
+    assert mission.rows(OFFLOADED) == [(RAW,)]
+
+
+def test_what_has_fewer_copies_than_are_wanted_is_said_with_the_reason(kept: Mission) -> None:
+    place = kept.root.parent / "far"
+    place.rename(place.with_name("away"))
+    second = name_of("raw", 2)
+    kept.deliver(second)
+    told = kept.run().out
+    words = "1 file of raw (12 B): 1 of 2 verified copies; far:"
+    assert words in told
+    assert "is its disk mounted?" in told
+    assert words in kept.dbproc("status").out
+    assert "1 with fewer copies in stores than are wanted" in kept.dbproc("status", "--check", status=1).out
+    assert words in kept.dbproc("check", status=1).out
+    place.with_name("away").rename(place)
+    kept.execute("UPDATE transfer SET next_try = NULL")
+    kept.run()
+    kept.dbproc("check")
+    assert (place / "data" / "raw" / second).read_text() == "raw_20200102"
+
+
+@pytest.mark.in_processes
+def test_a_store_that_hangs_keeps_no_run_from_ending(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes what comes, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hanging = table(
+            "store.hanging", {"url": url, "hosts": ["127.0.0.1"], "trust": "read-only", "timeout": "10 min"}
+        )
+        mission.create(*chain(), store("only", tmp_path / "only"), hanging, rule("raw", to=["only"]), retry_seconds=0)
+        mission.deliver(RAW)
+        mission.run()
+        mission.dbproc("offload", RAW)
+        mission.execute("UPDATE replica SET store = 'hanging'")
+        force(mission)
+        run = mission.start()
+        while not mission.rows("SELECT 1 FROM transfer WHERE rule = 'recall' AND state = 'moving'"):
+            assert run.poll() is None
+        told = time.monotonic()
+        run.terminate()
+        run.communicate(timeout=30)
+        assert time.monotonic() - told < 10
+    mission.execute("UPDATE replica SET store = 'only'")
+    mission.run()
+    assert name_of("clean", 1, "1.0.1") in mission.names("clean")
+
+
+def test_a_file_that_a_job_makes_meanwhile_is_copied_by_the_same_run(kept: Mission, tmp_path: Path) -> None:
+    text = kept.file.read_text().replace('products = ["raw"]', 'products = ["raw", "cl*"]\nversions = "all"')
+    kept.file.write_text(text)
+    kept.dbproc("apply", str(kept.file))
+    kept.deliver(name_of("raw", 2))
+    kept.run()
+    force(kept)
+    kept.run()
+    made = {name_of("clean", day, version) for day in (1, 2) for version in ("1.0.0", "1.0.1")}
+    assert {path.name for path in (tmp_path / "far" / "data" / "clean").iterdir()} == made
+
+
+def test_a_file_that_is_linked_to_from_an_area_is_not_offloaded_before_that_expires(
+    kept: Mission, tmp_path: Path
+) -> None:
+    (tmp_path / "area").mkdir()
+    area = table("area.scratch", {"directory": str(tmp_path / "area"), "reserve": 0})
+    kept.file.write_text(f"{kept.file.read_text()}\n{area}")
+    kept.dbproc("apply", str(kept.file))
+    kept.dbproc("stage", RAW, "--to", "scratch/ada/in", "--link", "symlink")
+    assert "is a link to it" in kept.dbproc("offload", RAW, status=1).out
+    kept.dbproc("stages", "end", "1")
+    kept.dbproc("offload", RAW)
+
+
+def test_a_file_of_which_a_member_does_not_come_stays_offloaded(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission
+    volume = product("volume", 0, "volume_{Y}{m}{d}.dat", companion=True)
+    mission.create(volume, store("only", tmp_path / "only"), rule("volume", to=["only"]), retry_seconds=0)
+    mission.deliver("volume_20200101.dat", content="header")
+    (mission.incoming / "volume_20200101").mkdir()
+    (mission.incoming / "volume_20200101" / "0.bin").write_text("block")
+    mission.run()
+    mission.dbproc("offload", "volume_20200101.dat")
+    member = tmp_path / "only" / "data" / "volume" / "volume_20200101" / "0.bin"
+    member.rename(tmp_path / "0.bin")
+    refused = mission.dbproc("recall", "volume_20200101.dat", status=1).out
+    assert "not volume_20200101.dat: there is no" in refused
+    assert mission.rows(OFFLOADED) == [("volume_20200101.dat",)]
+    (tmp_path / "0.bin").rename(member)
+    mission.dbproc("stores", "check", "--deep")
+    mission.dbproc("recall", "volume_20200101.dat")
+    assert (mission.root / "data" / "volume" / "volume_20200101" / "0.bin").read_text() == "block"
+    assert mission.rows(OFFLOADED) == []
+    mission.dbproc("check", "--deep")

@@ -7,14 +7,19 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from dbproc.core.events import Report
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import open_store
+from dbproc.database.transfers import listed
+from dbproc.ingest.look import ask, look
+from dbproc.ingest.sources import Fetch
 from dbproc.transfers import line
 from tests.kit.mission import Mission, name_of, product
 
@@ -156,9 +161,24 @@ def test_only_the_very_file_that_was_fetched_need_not_settle(sqlite_mission: Mis
     assert mission.waiting() == [RAW]
 
 
+def test_what_a_run_has_taken_before_its_end_is_recorded_is_known_as_fetched(
+    sqlite_mission: Mission, far_of_sqlite: Path
+) -> None:
+    mission = create(sqlite_mission, far_of_sqlite)
+    mission.run()
+    mission.execute("UPDATE transfer SET file_id = NULL")
+    with open_store(mission.database) as store:
+        with store.begin() as connection:
+            specified = load_mission(connection)
+            (came,) = listed(connection)
+        Fetch(store, specified, specified.sources[0], Report())._link_taken([came])
+    assert mission.one("SELECT file_id FROM transfer") is not None
+
+
 def test_what_is_asked_for_is_said_and_nothing_done(mission: Mission, far: Path) -> None:
     create(mission, far)
     before = mission.everything()
+    assert "fetches from the source far first" in mission.dbproc("plan").out
     said = mission.dbproc("fetch", "--dry-run").out
     assert "source far: 1 of 1 files to fetch, 5 B" in said
     assert f"new: 2020/{RAW}, 5 B" in said
@@ -292,6 +312,8 @@ def test_bytes_that_a_side_file_does_not_promise_fail_for_good_and_are_told(miss
     assert mission.waiting() == []
     assert mission.dbproc("fetch").err == "", "it is told once"
     assert "1 failed" in mission.dbproc("status").out
+    why = " ".join(mission.dbproc("why", "raw", "2020-01-01").out.split())
+    assert f"at the source far: transfer 1: {RAW}: failed: its digest is" in why
     sums.write_text(f"{digest('raw 1')} *{RAW}\n")
     mission.execute("UPDATE transfer SET expected = '[]'")
     assert "1 tried again" in mission.dbproc("transfers", "retry", "1").out
@@ -333,7 +355,8 @@ def test_two_files_of_one_name_are_told_and_neither_is_lost(sqlite_mission: Miss
 
 @pytest.mark.both_databases
 def test_a_source_that_is_away_is_told_once_and_delays_nothing_else(mission: Mission, far: Path) -> None:
-    create(mission, far)
+    hook = '[notify.me]\ncommand = ["/bin/sh", "-c", "cat >> told"]\nevents = ["source"]\n'
+    mission.create(product("raw", 0), source(far), hook, settle_seconds=LONG)
     mission.run()
     shutil.move(far, far.with_name("away"))
     mission.deliver(name_of("raw", 2))
@@ -348,10 +371,27 @@ def test_a_source_that_is_away_is_told_once_and_delays_nothing_else(mission: Mis
     assert mission.rows("SELECT failures FROM remotelook") == [(2,)]
     status = mission.dbproc("status", "--check", status=1).out
     assert "source far: cannot be listed" in status
+    told = (mission.root / "told").read_text()
+    assert told.count("source: source far: cannot be listed") == 1
     shutil.move(far.with_name("away"), far)
     let_it_be_due(mission)
     assert "source far: is well again" in mission.run().out
     assert mission.dbproc("status", "--check").out.startswith("fine")
+
+
+def test_a_directory_for_arrivals_that_is_away_is_told_until_files_come_again(
+    sqlite_mission: Mission, far_of_sqlite: Path
+) -> None:
+    mission = create(sqlite_mission, far_of_sqlite)
+    away = shutil.move(mission.incoming, mission.root / "away")
+    assert "incoming is not there" in mission.dbproc("fetch", status=1).err
+    again = mission.dbproc("fetch")
+    assert (again.out, again.err) == ("", ""), "it is neither told again nor over"
+    shutil.move(away, mission.incoming)
+    let_it_be_due(mission)
+    assert "source far: is well again" in mission.dbproc("fetch").out
+    assert mission.waiting() == [RAW]
+    mission.run("-i")
 
 
 def test_where_another_process_is_at_the_source_nothing_is_done(sqlite_mission: Mission, far_of_sqlite: Path) -> None:
@@ -378,3 +418,23 @@ def test_a_mission_whose_root_is_gone_fetches_nothing(sqlite_mission: Mission, f
         mission.root = away.with_name("mission")
         mission.root.rmdir()
         shutil.move(away, mission.root)
+
+
+@pytest.mark.thorough
+def test_a_hundred_thousand_unchanged_files_cost_no_transfer_and_little_time(sqlite_mission: Mission) -> None:
+    mission, far = sqlite_mission, sqlite_mission.root.parent / "far"
+    for directory in range(10):
+        (far / str(directory)).mkdir(parents=True)
+        for number in range(10_000):
+            (far / str(directory) / f"raw_{directory}_{number}.txt").touch()
+    create(mission, far, path="*/*.txt")
+    with open_store(mission.database) as store:
+        with store.begin() as connection:
+            specified = load_mission(connection)
+        found = look(store, specified, specified.sources[0])
+        ask(store, specified, specified.sources[0], found)
+    mission.execute("UPDATE transfer SET state = 'verified'")
+    began = time.process_time()
+    assert "nothing new" in mission.dbproc("fetch", "far").out
+    assert time.process_time() - began < 5
+    assert mission.one("SELECT count(*) FROM transfer") == 100_000

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbproc.changes.stores import adoption
+from dbproc.core.errors import PermanentError, TemporaryError
 from dbproc.core.places import REPLICATES, STORES, ReplicateSpec, StoreSpec, Trust
 from dbproc.database import replicas
+from dbproc.storage.stores.base import Entry
+from dbproc.storage.stores.local import LocalPlace
 from tests.kit.mission import Mission, name_of, process, product
 from tests.kit.stores import lying
 
@@ -153,8 +156,8 @@ def test_later_lists_add_what_was_not_known_and_what_contradicts_is_told(mission
     path.write_text(json.dumps([{"path": name, "size": 901}, {"path": f"twice/{name}", "size": 5}]))
     done = adopted(mission, "web", "--inventory", path, status=1)
     assert [(each["path"], each["why"]) for each in done["contradictions"]] == [
-        (name, "900 bytes are recorded, and 901 there now"),
-        (f"twice/{name}", "900 bytes are recorded, and 5 there here"),
+        (name, "900 bytes are recorded, and 901 listed"),
+        (f"twice/{name}", "900 bytes are recorded, and 5 listed"),
     ]
     assert mission.rows("SELECT path, file_size, state FROM replica ORDER BY path") == [
         (name, 900, "unverified"),
@@ -202,10 +205,29 @@ def test_what_is_taken_in_is_queued_where_that_is_asked_for(mission: Mission) ->
     text = product("unpacked", 1, "unpacked_{Y}{m}{d}_v{VERSION}.txt")
     archives(mission, text, process("to_unpacked", "unpacked", ["packed"]))
     made = lists(mission)
-    assert adopted(mission, "nas1", "--inventory", made["nas1"], "--product", "packed", "--queue")["files"] == 2
-    assert mission.queued() == 2
-    adopted(mission, "nas1", "--inventory", made["nas1"])
-    assert mission.queued() == 2
+    assert adopted(mission, "nas2", "--inventory", made["nas2"])["files"] == 2
+    assert mission.queued() == 0
+    assert adopted(mission, "nas1", "--inventory", made["nas1"], "--product", "packed", "--queue")["files"] == 1
+    assert mission.queued() == 1
+
+
+def test_of_a_store_that_goes_away_while_it_is_listed_nothing_is_taken_in(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = two(mission)
+    put(one, 1, 2, 3)
+    whole = LocalPlace.entries
+
+    def entries(place: LocalPlace, directory: str = "") -> Iterator[Entry]:
+        yield from whole(place, directory)
+        if directory:
+            raise TemporaryError("it went away", is_of_place=True)
+
+    with monkeypatch.context() as away:
+        away.setattr(LocalPlace, "entries", entries)
+        assert "it went away" in mission.dbproc("stores", "adopt", "one", status=1).err
+    assert mission.files() == {}
+    assert adopted(mission, "one")["files"] == 3
 
 
 # --- stores that are directories ---
@@ -285,6 +307,9 @@ def test_a_store_is_held_against_what_is_recorded_of_it(mission: Mission) -> Non
     put(one, 1)
     checked(mission, "one", status=1)
     assert states(mission, "one")[0] == ("01", "unverified")
+    mission.execute("UPDATE replica SET state = 'missing' WHERE store = 'one' AND path LIKE '%0101%'")
+    adopted(mission, "one", status=1)
+    assert states(mission, "one")[0] == ("01", "unverified")
 
 
 def test_a_store_that_is_down_changes_nothing(mission: Mission) -> None:
@@ -299,6 +324,28 @@ def test_a_store_that_is_down_changes_nothing(mission: Mission) -> None:
     shown = mission.dbproc("stores", "list", "--ask").out
     assert "one: down" in shown.replace(f", file://{one}", "")
     assert other.exists()
+
+
+def test_of_a_store_that_lists_nothing_each_copy_is_looked_at(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = two(mission)
+    put(one, 1, 2, 3)
+    (one / "dark").write_text("x")
+    adopted(mission, "one")
+    (one / "2020" / name_of("raw", 1)).unlink()
+    (one / "2020" / name_of("raw", 2)).write_text("longer than it was")
+
+    def entries(place: LocalPlace, directory: str = "") -> Iterator[Entry]:
+        raise PermanentError(f"{place.url} is no page that lists files")
+        yield
+
+    monkeypatch.setattr(LocalPlace, "entries", entries)
+    found = checked(mission, "one", "--max-lost", "100", status=1)
+    assert counts(found) == [{"missing": 1, "changed": 1}]
+    assert "no page that lists files" in found["stores"][0]["unlisted"]
+    assert states(mission, "one") == [("01", "missing"), ("02", "corrupt"), ("03", "unverified")]
+    assert "what is dark is not known" in mission.dbproc("stores", "check", "one", status=1).out
 
 
 def test_copies_that_differ_are_told_where_nobody_knows_which_is_right(mission: Mission) -> None:
@@ -371,13 +418,14 @@ def test_a_copy_that_never_had_the_files_bytes_is_left_to_a_person(mission: Miss
 
 def test_the_root_is_healed_as_a_store_is_and_what_was_there_is_kept(mission: Mission) -> None:
     one, _ = two(mission)
+    keep(mission, [store("one", one)])
     names = [name_of("raw", day) for day in (1, 2, 3)]
     mission.deliver(*names)
     mission.run()
     for name in names:
         (one / name).write_text(mission.content(name))
     adopted(mission, "one")
-    checked(mission, "one", "--deep", status=1)
+    checked(mission, "one", "--deep", status=0)
     gone, rotten, good = (mission.files()[name].path for name in names)
     gone.unlink()
     rotten.write_text("no such thing")
@@ -393,5 +441,6 @@ def test_the_root_is_healed_as_a_store_is_and_what_was_there_is_kept(mission: Mi
     kept = [path for path in (mission.root / ".dbproc" / "withdrawn").rglob("*") if path.is_file()]
     assert [path.read_text() for path in kept] == ["no such thing"]
     assert asked(mission, "stores", "heal")["asked"] == []
+    mission.run()  # what was gone and is back is looked at as an input
     assert "no fault" in mission.dbproc("check", "--deep").out
     mission.check()

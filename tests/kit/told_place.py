@@ -12,7 +12,8 @@ from dbproc.storage.stores.base import Entry, Reader, Upload
 class ToldPlace:
     """Lists what it is told, directory by directory; notes in `asked` what it was asked for.
 
-    `texts`: by path what stands in files. `faults`: by path of a file or directory, what goes wrong with it.
+    `texts`: by path what stands in files. `faults`: by path of a file or directory, what goes wrong with it. `facts`:
+    what is told of files that are looked at one by one.
     """
 
     url = "told://"
@@ -23,7 +24,9 @@ class ToldPlace:
         listings: Mapping[str, Sequence[Entry]],
         texts: Mapping[str, str] | None = None,
         faults: Mapping[str, TransferError] | None = None,
+        facts: Sequence[Entry] = (),
     ) -> None:
+        self._facts = facts
         self._listings = listings
         self._texts = texts or {}
         self._faults = faults or {}
@@ -36,7 +39,8 @@ class ToldPlace:
         yield from self._listings[directory]
 
     def look(self, path: str) -> Entry:
-        for entry in self.entries(posixpath.dirname(path)):
+        self._ask(path)
+        for entry in (*self._facts, *self._listings.get(posixpath.dirname(path), ())):
             if entry.path == path:
                 return entry
         raise GoneError(f"{path}: not there")

@@ -68,6 +68,8 @@ class Space:
     def run(self, number: int) -> None:
         """Move a node."""
         source, target = (_path(uri) for uri in self.jobs[number])
+        if self.nodes.get(target, b"") is None:
+            target = f"{target}/{source.rpartition('/')[2]}"
         if target in self.nodes:
             self.ends[number] = f"DuplicateNode: {target}"
         else:

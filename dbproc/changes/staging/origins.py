@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbproc.changes.correcting import refuse
+from dbproc.core.copies import in_order
+from dbproc.core.digests import is_unknown
 from dbproc.core.errors import GoneError, NotFoundError, UserError
 from dbproc.core.filenames import companion_of
 from dbproc.core.likeness import no_such
 from dbproc.core.model import KnownFile, Mission
-from dbproc.core.places import ROOT, Link, StoreSpec, Trust
+from dbproc.core.places import ROOT, Link, StoreSpec
 from dbproc.core.staging import Destination
 from dbproc.core.states import ReplicaState, Standing
 from dbproc.database import files, replicas
@@ -26,7 +28,6 @@ from dbproc.storage.stores.base import refuse_leading_out
 from dbproc.storage.stores.opening import open_place
 from dbproc.transfers.places import STORE
 
-_UNKNOWN = ":unknown"
 _THERE = (Standing.IN_PLACE, Standing.OFFLOADED, Standing.LOST)
 _TAKEN_BACK = ("taken back, and not handed out", "name others, or take that back: dbproc restore")
 
@@ -56,6 +57,7 @@ class Origin:
     """A file to be placed, with what is known of its bytes before they are read."""
 
     item: Item
+    member: str = ""
     expected: tuple[str, ...] = ()
     expected_of: str = ""
 
@@ -137,9 +139,10 @@ def _of_file(
                 target_path=to.path(name),
                 file_id=file.file_id,
                 file_size=size,
-                shasum=None if digest.endswith(_UNKNOWN) else digest,
+                shasum=None if is_unknown(digest) else digest,
             ),
-            expected=() if digest.endswith(_UNKNOWN) else (digest,),
+            member=member,
+            expected=() if is_unknown(digest) else (digest,),
             expected_of="the catalogue",
         )
 
@@ -157,18 +160,15 @@ def _best(mission: Mission, file: KnownFile, copies: Sequence[Replica]) -> dict[
     for each in copies:
         if each.is_there:
             by_store.setdefault(each.store, {})[each.member] = each
-    specs = {spec.name: spec for spec in mission.stores}
-    whole = [name for name, parts in by_store.items() if name in specs and wanted <= set(parts)]
+    whole = [spec.name for spec in in_order(mission.stores) if wanted <= set(by_store.get(spec.name, ()))]
     if not whole:
         raise UserError(f"{file.filename} is not on this disk, and no store has all of it; see: dbproc whereis")
-
-    def order(name: str) -> tuple[bool, bool, int, str]:
-        spec = specs[name]
-        is_doubtful = any(each.state is not ReplicaState.VERIFIED for each in by_store[name].values())
-        return spec.trust is Trust.UNTRUSTED, is_doubtful, spec.preference, name
-
-    best = min(whole, key=order)
+    best = next((name for name in whole if _is_verified(by_store[name])), whole[0])
     return {member: (STORE + best, each.path) for member, each in by_store[best].items()}
+
+
+def _is_verified(parts: Mapping[str, Replica]) -> bool:
+    return all(each.state is ReplicaState.VERIFIED for each in parts.values())
 
 
 def _of_store(store: Store, mission: Mission, wanted: StoreFile, to: Destination, link: Link) -> Origin:
@@ -217,7 +217,7 @@ def _catalogued(connection: Transaction, wanted: StoreFile) -> tuple[int | None,
     rows = files.rows_numbered(connection, [copy.file_id])
     refuse([row for row in rows if row.standing not in _THERE], *_TAKEN_BACK)
     digest = copy.shasum if copy.member else rows[0].digest
-    return copy.file_id, None if digest is None or digest.endswith(_UNKNOWN) else digest
+    return copy.file_id, None if digest is None or is_unknown(digest) else digest
 
 
 def _store_named(mission: Mission, name: str) -> StoreSpec:

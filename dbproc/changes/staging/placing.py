@@ -1,4 +1,4 @@
-"""Requests worked at: links made, copies moved, and all of it taken out again when the time is over.
+"""Files put into their places in an area: directories and links made, copies that are there already noted.
 
 What is to have a name in an area is announced in its row (``placed``) before it has it; so whoever comes after a kill
 tells what was placed from what a user has put there.
@@ -6,15 +6,14 @@ tells what was placed from what a user has put there.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from dbproc.changes.staging.answer import StageAnswer, answer
+from dbproc.changes.staging.ground import entered
 from dbproc.changes.staging.origins import path_here
 from dbproc.changes.staging.request import rule_of
 from dbproc.core.errors import (
@@ -27,87 +26,22 @@ from dbproc.core.errors import (
 )
 from dbproc.core.model import Mission
 from dbproc.core.places import ROOT, Link
-from dbproc.core.staging import PRIVATE, area_named
+from dbproc.core.staging import area_named
 from dbproc.core.states import StageState
 from dbproc.core.transfers import OPEN
 from dbproc.database import staging, transfers
-from dbproc.database.definition.load import load_mission
 from dbproc.database.staging import Item, StageRow
 from dbproc.database.store import Store, Transaction
 from dbproc.run.inputs import faults_of
-from dbproc.storage import areas, permissions
+from dbproc.storage import areas
 from dbproc.storage.areas import Area
-from dbproc.storage.stores.base import partial_name
 from dbproc.transfers import line
-from dbproc.transfers.work import Live, Worked
-from dbproc.transfers.work import work as move
 
 _AT_ONCE = 500
 _WAITS = (StageState.WAITING,)
-Observe = Callable[[Sequence[Live], Worked], None]
 
 
-def work(
-    store: Store,
-    stage_id: int,
-    *,
-    run_id: int | None = None,
-    until: float | None = None,
-    observe: Observe | None = None,
-) -> StageAnswer:
-    """Work at a request: place what waits, or take all of it out where its time is over. Where another process works at
-    it, that is left to it.
-
-    Parameters
-    ----------
-    store, stage_id
-        The request.
-    run_id, until, observe
-        As of :func:`dbproc.transfers.work.work`.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such request.
-    """
-    with store.begin() as connection:
-        mission, row = load_mission(connection), staging.entry(connection, stage_id)
-    with permissions.in_force(mission):
-        is_over = row.expires_time is not None and row.expires_time <= dt.datetime.now(dt.UTC)
-        if row.removed_time is None and is_over:
-            _end(store, mission, row)
-        elif row.removed_time is None and _begin(store, mission, row) and row.link is Link.COPY:
-            move(store, mission, rule_of(stage_id), run_id=run_id, until=until, observe=observe)
-    return answer(store, stage_id)
-
-
-def end(store: Store, stage_id: int) -> StageAnswer:
-    """Take out of its area what a request has placed, and nothing else, and give up what waits. Where another process
-    works at it, it is told, and the next run does that.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such request.
-    """
-    with store.begin() as connection:
-        staging.entry(connection, stage_id)
-        staging.expire(connection, stage_id, dt.datetime.now(dt.UTC))
-        _give_up(connection, stage_id, "the request was ended")
-    return work(store, stage_id)
-
-
-def due(store: Store, now: dt.datetime) -> tuple[list[int], list[int]]:
-    """The requests that a run works at: those whose time is over, and those of which files wait."""
-    with store.begin() as connection:
-        over = staging.to_end(connection, now)
-        return over, [each for each in staging.to_work_at(connection) if each not in over]
-
-
-# --- placed ---
-
-
-def _begin(store: Store, mission: Mission, row: StageRow) -> bool:
+def place(store: Store, mission: Mission, row: StageRow) -> bool:
     """Do all of a request but moving bytes; whether no other process is at it."""
     with line.held(mission, rule_of(row.stage_id)) as is_ours:
         if is_ours:
@@ -141,10 +75,10 @@ def _place(store: Store, mission: Mission, row: StageRow, items: Sequence[Item])
     if not items:
         return
     try:
-        with areas.opened(area_named(mission.areas, row.area).directory) as area:
+        with entered(store, area_named(mission.areas, row.area)) as area:
             fit = _make_directories(store, area, row, items)
             if row.link is Link.COPY:
-                _announce_published(store, area, row, fit)
+                announce_published(store, area, row, fit)
                 return
             for start in range(0, len(fit), _AT_ONCE):
                 _link_all(store, mission, area, row, fit[start : start + _AT_ONCE])
@@ -184,7 +118,7 @@ def _fail(connection: Transaction, item: Item, reason: str) -> None:
         transfers.cancel(connection, [item.transfer_id], reason)
 
 
-def _announce_published(store: Store, area: Area, row: StageRow, items: Sequence[Item]) -> None:
+def announce_published(store: Store, area: Area, row: StageRow, items: Sequence[Item]) -> None:
     """Note which copies have their names since an earlier try, that ended before it could say so."""
     with store.begin() as connection:
         copies = transfers.of_rule(connection, rule_of(row.stage_id))
@@ -220,6 +154,7 @@ def _link_all(store: Store, mission: Mission, area: Area, row: StageRow, items: 
             staging.change(connection, item, placed=placed)
             announced.append((replace(item, placed=placed), source))
     ended = [_linked(store, area, row.link, item, source) for item, source in announced]
+    area.sync(posixpath.dirname(item.target_path) for item in ended)
     with store.begin() as connection:
         for item in ended:
             before = replace(item, state=StageState.WAITING)
@@ -299,73 +234,3 @@ def _make(store: Store, area: Area, link: Link, item: Item, source: str) -> str:
             staging.change(connection, item, placed=placed)
 
     return area.reflink(source, item.target_path, str(item.number), announce)
-
-
-# --- taken out again ---
-
-
-def _give_up(connection: Transaction, stage_id: int, reason: str) -> None:
-    """Give up the transfers of a request."""
-    open_ones = transfers.of_rule(connection, rule_of(stage_id), OPEN)
-    transfers.cancel(connection, [each.transfer_id for each in open_ones], reason)
-
-
-def _end(store: Store, mission: Mission, row: StageRow) -> None:
-    """Take out of an area what a request has placed; nothing where another process is at it."""
-    rule = rule_of(row.stage_id)
-    with line.held(mission, rule) as is_ours:
-        if not is_ours:
-            return
-        with store.begin() as connection:
-            _give_up(connection, row.stage_id, "the time of its request was over")
-            items = staging.items(connection, row.stage_id)
-            made = staging.made(connection, row.stage_id)
-        with areas.opened(area_named(mission.areas, row.area).directory) as area:
-            _announce_published(store, area, row, [item for item in items if item.state is StageState.WAITING])
-            _remove_all(store, mission, area, row)
-            left = _remove_directories(area, made)
-        with suppress(OSError):
-            os.unlink(line.path_of(mission, rule))  # before its end is recorded, after which nobody looks at it
-        with store.begin() as connection:
-            staging.bequeath(connection, row, left)
-            staging.end(connection, row.stage_id, dt.datetime.now(dt.UTC))
-
-
-def _remove_all(store: Store, mission: Mission, area: Area, row: StageRow) -> None:
-    """Remove what was placed, and what is private of what was not."""
-    with store.begin() as connection:
-        items = staging.items(connection, row.stage_id)
-        holders = staging.holders(connection, row.stage_id)
-    for start in range(0, len(items), _AT_ONCE):
-        some = items[start : start + _AT_ONCE]
-        told = [(item, _removed(mission, area, item, holders)) for item in some]
-        with store.begin() as connection:
-            for item, reason in told:
-                if item.state is StageState.FAILED:
-                    continue
-                heir = holders.get(item.target_path)
-                if heir is not None and item.placed:
-                    staging.hand_over(connection, heir, item.placed)
-                staging.change(connection, item, state=StageState.REMOVED, reason=reason)
-
-
-def _removed(mission: Mission, area: Area, item: Item, holders: dict[str, int]) -> str:
-    """Remove a file that was placed; what is to be said of it, if anything."""
-    directory = posixpath.dirname(item.target_path)
-    if item.state is not StageState.PLACED:
-        area.remove_private(directory, f"{PRIVATE}-{item.number}")
-        if item.transfer_id:
-            area.remove_private(directory, partial_name(f"{mission.identity[:8]}-{item.transfer_id}"))
-    if not item.placed:
-        return "it was there before, and stays" if item.state is StageState.PLACED else "it had not been placed"
-    if item.target_path in holders:
-        return "another request needs it"
-    try:
-        return "" if area.remove(item.target_path, item.placed) else "something else is there by now, and stays"
-    except PermanentError as error:
-        return f"it stays: {error}"
-
-
-def _remove_directories(area: Area, made: Iterable[str]) -> list[str]:
-    """Remove directories that were made and are empty; those that are not."""
-    return [each for each in sorted(made, key=len, reverse=True) if not area.remove_empty(each)]

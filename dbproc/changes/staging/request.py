@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.changes.staging.answer import StageAnswer, answer, told
+from dbproc.changes.staging.ground import entered
 from dbproc.changes.staging.origins import Origin, StoreFile, of_selection, of_stores
 from dbproc.core.errors import TransferError, UserError
 from dbproc.core.model import Mission
@@ -20,7 +21,6 @@ from dbproc.database.definition.load import load_mission
 from dbproc.database.selection import Selection
 from dbproc.database.staging import Item, StagedFile, StageRow
 from dbproc.database.store import Store, Transaction
-from dbproc.storage import areas
 from dbproc.storage.areas import Area
 from dbproc.system.machine import user_name
 from dbproc.transfers.places import AREA, specified
@@ -85,7 +85,7 @@ def request(store: Store, wanted: Wanted, *, only_look: bool = False) -> StageAn
     area = area_named(mission.areas, wanted.to.area)
     row = _row(area, wanted)
     origins = _origins(store, mission, wanted, row.link)
-    with areas.opened(area.directory) as place:
+    with entered(store, area) as place:
         with store.begin() as connection:
             known = _same(connection, row, origins)
         fresh = _looked_at(place, known, origins)  # what is there is digested while nobody waits for that
@@ -232,6 +232,7 @@ def _order(mission: Mission, row: StageRow, origin: Origin) -> Order:
         expected=origin.expected,
         expected_of=origin.expected_of if origin.expected else "",
         file_id=item.file_id,
+        member=origin.member,
     )
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 
 from dbproc.changes.staging.answer import StageAnswer
-from dbproc.changes.staging.placing import due, work
+from dbproc.changes.staging.work import due, work
 from dbproc.core.errors import TransferError, UserError
 from dbproc.core.events import Event, Report
 from dbproc.core.states import StageState
@@ -35,11 +35,15 @@ def work_off(store: Store, run_id: int, report: Report) -> None:
 def _tell(report: Report, done: StageAnswer) -> None:
     name = f"request {done.stage_id}"
     if done.removed_time is not None:
-        report.add(Event.NOTE, name, f"its time was over, and {done.count(StageState.REMOVED):,} files are taken out")
+        report.add(Event.NOTE, name, f"its time was over; taken out: {_files(done.count(StageState.REMOVED))}")
         return
     failed = [file for file in done.files if file.state is StageState.FAILED]
     if done.state is StageState.FAILED:
         more = f" and {len(failed) - 1:,} more" if len(failed) > 1 else ""
         report.add(Event.PROBLEM, name, f"{failed[0].target}{more} cannot be placed: {failed[0].reason}")
     elif done.state is StageState.PLACED:
-        report.add(Event.NOTE, name, f"{len(done.files):,} files are placed, {size_words(done.size)}")
+        report.add(Event.NOTE, name, f"placed: {_files(len(done.files))}, {size_words(done.size)}")
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file{'' if number == 1 else 's'}"

@@ -7,10 +7,14 @@ transaction, so that what a kill leaves undone is done when it is asked for agai
 from __future__ import annotations
 
 import datetime as dt
+import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import IO
 
 from dbproc.changes.correcting import Correcting, correcting
 from dbproc.changes.stores.names import Found, Names, Unfit
@@ -23,13 +27,13 @@ from dbproc.core.places import StoreSpec
 from dbproc.core.states import ReplicaState
 from dbproc.core.text import number_words, size_words
 from dbproc.database import files, links, queue, replicas, verdicts
-from dbproc.database.definition.load import load_definition
+from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.files import identity_of
 from dbproc.database.replicas import Replica
 from dbproc.database.store import Store, Transaction
 from dbproc.storage.inventory import inventory
 from dbproc.storage.stores.base import below
-from dbproc.transfers.places import open_named
+from dbproc.transfers.places import STORE, open_named
 
 _BATCH = 2000
 _EXAMPLES = 3
@@ -125,33 +129,47 @@ def adopt(
     BusyError, LockError
         A run is live.
     """
-    with correcting(store, "stores adopt", only_look=only_look) as ground:
-        with store.begin() as connection:
-            definition = load_definition(connection)
-        spec = store_named(definition.mission, name)
-        meant = {product_named(definition, each).product_id for each in products} or set(definition.products)
-        found = _listing(definition, spec) if inventory_file is None else _of_inventory(inventory_file, spec, host)
-        adoption = _Adoption(ground, definition, spec, Names(definition, meant, ground.run_id), queued=queued)
-        while some := list(islice(found, _BATCH)):
-            adoption.take(some)
-            if told is not None:
-                told(spec.name, adoption.listed)
-        return adoption.adopted()
+    with store.begin() as connection:
+        spec = store_named(load_mission(connection), name)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+        if inventory_file is None:  # before runs are kept away, for it may take long
+            _list(store, spec, spool, told)
+        with correcting(store, "stores adopt", only_look=only_look) as ground:
+            with store.begin() as connection:
+                definition = load_definition(connection)
+            meant = {product_named(definition, each).product_id for each in products} or set(definition.products)
+            found = _unspooled(spool) if inventory_file is None else _of_inventory(inventory_file, spec, host)
+            adoption = _Adoption(ground, definition, spec, Names(definition, meant, ground.run_id), queued=queued)
+            while some := list(islice(found, _BATCH)):
+                adoption.take(some)
+                if told is not None:
+                    told(spec.name, adoption.listed)
+            return adoption.adopted()
 
 
 # --- what there is ---
 
 
-def _listing(definition: Definition, spec: StoreSpec) -> Iterator[Found | str]:
-    """What a store lists; what has no path that can be used is only its text."""
-    place = open_named(definition.mission, f"store {spec.name}")
-    try:
-        for entry in below(place):
-            path = path_in_store(entry.path, "")
-            listed = Listed(entry.path, entry.size, entry.digests)
-            yield entry.path if path is None else Found(path, listed, entry.modified)
-    finally:
-        place.close()
+def _list(store: Store, spec: StoreSpec, spool: IO[str], told: Callable[[str, int], None] | None) -> None:
+    """Write down what a store lists, a JSON list in each line."""
+    with store.begin() as connection:
+        mission = load_mission(connection)
+    with closing(open_named(mission, f"{STORE}{spec.name}")) as place:
+        for number, entry in enumerate(below(place), 1):
+            time = None if entry.modified is None else entry.modified.isoformat()
+            spool.write(json.dumps([entry.path, entry.size, entry.digests, time]) + "\n")
+            if told is not None and number % _BATCH == 0:
+                told(spec.name, number)
+    spool.seek(0)
+
+
+def _unspooled(spool: IO[str]) -> Iterator[Found | str]:
+    """What was written down; what has no path that can be used is only its text."""
+    for line in spool:
+        text, size, digests, time = json.loads(line)
+        path = path_in_store(text, "")
+        listed = Listed(text, size, tuple(digests))
+        yield text if path is None else Found(path, listed, time and dt.datetime.fromisoformat(time))
 
 
 def _of_inventory(path: str, spec: StoreSpec, host: str | None) -> Iterator[Found | str]:
@@ -289,7 +307,7 @@ class _Adoption:
         first = found.setdefault(each.path, each)
         sizes = {first.listed.size, each.listed.size} - {None}
         if len(sizes) > 1:
-            self._contradict(each.path, f"listed twice, {_both(first.listed.size, each.listed.size)}")
+            self._contradict(each.path, f"listed twice, with {first.listed.size} and {each.listed.size} bytes")
         elif first.listed.size is None:
             found[each.path] = each
 
@@ -327,7 +345,7 @@ class _Adoption:
         """Whether a copy is as it was recorded; what was not known of it is learnt."""
         size, digest = found.listed.size, self._digest(found)
         if None not in (size, there.size) and size != there.size:
-            self._contradict(found.path, f"{_both(there.size, size)} now")
+            self._contradict(found.path, _both(there.size, size))
             return False
         if digest is not None and not is_unknown(held.digest) and digest != held.digest:
             self._contradict(found.path, f"listed with {digest}, and its file is {held.digest}")
@@ -432,7 +450,7 @@ def _state(size: int | None, digest: str | None, held: _Held) -> tuple[ReplicaSt
     """How a copy is that is listed for the first time, and what does not fit."""
     is_known = not is_unknown(held.digest)
     if None not in (size, held.size) and size != held.size:
-        why = f"{_both(held.size, size)} here"
+        why = _both(held.size, size)
         return ReplicaState.CORRUPT if is_known else ReplicaState.UNVERIFIED, why
     if is_known and digest not in (None, held.digest):
         return ReplicaState.CORRUPT, f"listed with {digest}, and its file is {held.digest}"
@@ -440,7 +458,7 @@ def _state(size: int | None, digest: str | None, held: _Held) -> tuple[ReplicaSt
 
 
 def _both(recorded: int | None, now: int | None) -> str:
-    return f"{recorded} bytes are recorded, and {now} there"
+    return f"{recorded} bytes are recorded, and {now} listed"
 
 
 def sums(done: StoreAdopted) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is recorded of sources, stores and areas: as long as there is something, they cannot simply be removed."""
+"""What is recorded of sources, stores and areas: it hinders that they are removed, and goes along with new names."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, func, select
+from sqlalchemy import Column, Connection, Select, delete, func, select, update
 
-from dbproc.core.places import Recorded
+from dbproc.core.places import Recorded, renamed
+from dbproc.core.spec import MissionSpec
 from dbproc.core.states import ReplicaState, StageState
 from dbproc.core.transfers import OPEN
 from dbproc.database import schema
@@ -58,3 +59,29 @@ def _kept_in(connection: Connection) -> dict[frozenset[str], int]:
     for file_id, member, store in connection.execute(copies):
         members.setdefault(file_id, {}).setdefault(member, set()).add(store)
     return dict(Counter(frozenset(set.intersection(*each.values())) for each in members.values()))
+
+
+def rename_places(connection: Connection, old: MissionSpec, new: MissionSpec) -> None:
+    """Take what is recorded of sources, stores and areas along with their new names."""
+    for name, former in renamed(old.sources, new.sources).items():
+        for table in (schema.remotefile, schema.remotelook):
+            connection.execute(delete(table).where(table.c.source == name))  # of a former source of this name
+            _rename(connection, table.c.source, former, name)
+        _rename(connection, schema.transfer.c.rule, f"source {former}", f"source {name}")
+        _rename_in_transfers(connection, f"source {former}", f"source {name}")
+    for name, former in renamed(old.stores, new.stores).items():
+        _rename(connection, schema.replica.c.store, former, name)
+        _rename(connection, schema.stagefile.c.origin_place, f"store {former}", f"store {name}")
+        _rename_in_transfers(connection, f"store {former}", f"store {name}")
+    for name, former in renamed(old.areas, new.areas).items():
+        _rename(connection, schema.stage.c.area, former, name)
+        _rename_in_transfers(connection, f"area {former}", f"area {name}")
+
+
+def _rename_in_transfers(connection: Connection, former: str, name: str) -> None:
+    for column in (schema.transfer.c.origin_place, schema.transfer.c.target_place):
+        _rename(connection, column, former, name)
+
+
+def _rename(connection: Connection, column: Column[Any], former: str, name: str) -> None:
+    connection.execute(update(column.table).where(column == former).values({column: name}))

@@ -15,6 +15,7 @@ from dbproc.core.spec import Change, CodeSpec, Holdings, Kind, MissionSpec, Proc
 from dbproc.core.states import CodeEvent
 from dbproc.database import codes, schema, waitingslots
 from dbproc.database.definition.load import requeue_inputs
+from dbproc.database.definition.places import rename_places
 from dbproc.database.definition.rows import version_columns
 from dbproc.database.definition.specs import load_holdings
 
@@ -86,6 +87,8 @@ def _write_mission(connection: Connection, change: Change) -> None:
         is_moved = isinstance(change.old, MissionSpec) and change.old.root != mission.root
         marked = {"root_marked": False} if is_moved else {}
         connection.execute(update(schema.mission).values(**values, **marked))
+        if isinstance(change.old, MissionSpec):
+            rename_places(connection, change.old, mission)
 
 
 def _write_product(connection: Connection, change: Change) -> None:

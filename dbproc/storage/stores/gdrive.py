@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import jwt
 from urllib3.response import BaseHTTPResponse
@@ -58,7 +58,7 @@ class DrivePlace:
         parts = urlsplit(spec.url)
         self.url = spec.url
         self._top = parts.netloc
-        self._prefix = parts.path.strip("/")
+        self._prefix = unquote(parts.path).strip("/")
         self._api = rest.Service(spec, spec.endpoint or _ENDPOINT)
         self._account = _Account(spec)
         self._folders: dict[str, tuple[str, ...]] = {"": (self._top,)}
@@ -67,6 +67,7 @@ class DrivePlace:
     def entries(self, directory: str = "") -> Iterator[Entry]:
         """The files and directories in a directory, those that were modified last first."""
         refuse_leading_out(directory)
+        directory = directory.rstrip("/")
         above = self._folder(self._whole(directory))
         seen: set[str] = set()
         for found in self._children(above, "", directory):
@@ -84,10 +85,10 @@ class DrivePlace:
         if found.kind.startswith(_GOOGLES):
             raise PermanentError(f"{self.url}: {path} is a document of Google's own ({found.kind}) and has no bytes")
         goes_on = known is not None and known.is_provably(found.entry)
-        wanted = rest.range_of(offset if goes_on else 0)
+        wanted, skip = rest.range_of(offset if goes_on else 0, known)
         response = self._open(f"/files/{quote(found.id, safe='')}", {"alt": "media"}, wanted)
-        if wanted and known is not None and rest.goes_on(response, offset, known):
-            return rest.Body(self.host, response, found.entry, offset)
+        if wanted and known is not None and rest.goes_on(response, offset - skip, known):
+            return rest.Body(self.host, response, found.entry, offset, skip)
         if response.status == 200:
             return rest.Body(self.host, response, found.entry)
         if wanted and response.status in (206, 416):

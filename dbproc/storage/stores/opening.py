@@ -1,8 +1,9 @@
-"""A place opened by its URL; the module of its protocol, and its library, are imported now."""
+"""A place opened by its URL; the module of its protocol, and its libraries, are imported now."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import cast
 
 from dbproc.core.errors import PermanentError
@@ -18,6 +19,17 @@ _MODULES = {
     "gdrive": "gdrive",
     "vos": "vos",
 }
+"""The module of each protocol; the extra with its libraries has the same name."""
+
+LIBRARIES = {
+    "local": (),
+    "sftp": ("ssh2",),
+    "http": ("defusedxml", "urllib3"),
+    "s3": ("botocore", "defusedxml", "urllib3"),
+    "gdrive": ("cryptography", "jwt", "urllib3"),
+    "vos": ("defusedxml", "urllib3"),
+}
+"""What each of them imports that dbproc does not need otherwise."""
 
 
 def open_place(spec: PlaceSpec) -> Place:
@@ -31,11 +43,16 @@ def open_place(spec: PlaceSpec) -> Place:
     name = _MODULES.get(spec.scheme)
     if name is None:
         raise PermanentError(f"{spec.name}: {spec.url!r} begins with none of {', '.join(_MODULES)}")
-    try:
-        module = import_module(f"dbproc.storage.stores.{name}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("dbproc"):
-            raise
-        words = f"{spec.scheme}: places need a package that is not installed ({error.name})"
-        raise PermanentError(f"{words}: pip install 'dbproc[{name}]'") from None
-    return cast(Place, module.place(spec))
+    lacking = missing(spec.scheme)
+    if lacking is not None:
+        raise PermanentError(lacking)
+    return cast(Place, import_module(f"dbproc.storage.stores.{name}").place(spec))
+
+
+def missing(scheme: str) -> str | None:
+    """Why places of a protocol cannot be used here, as a library is not installed, and what installs it; or None."""
+    name = _MODULES.get(scheme, "local")
+    library = next((each for each in LIBRARIES[name] if find_spec(each) is None), None)
+    if library is None:
+        return None
+    return f"{scheme}: places need a package that is not installed ({library}): pip install 'dbproc[{name}]'"

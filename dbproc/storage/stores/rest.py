@@ -10,22 +10,22 @@ import datetime as dt
 import email.utils
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException, responses
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-import urllib3
 from urllib3 import exceptions
 from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
+from dbproc.storage.stores import reach
 from dbproc.storage.stores.base import CHUNK, Entry
 
 LIMIT = 16 << 20
 """Bytes that an answer may have that is no file."""
 
 _WORDS = 300
-_CONNECT = 30.0
 _LATER = {408, 423, 425, 429, 500, 502, 503, 504}
 
 
@@ -46,7 +46,8 @@ class Service:
     spec
         For its limits and certificates.
     url
-        Of the service; requests name what follows it, beginning with ``/``.
+        Of the service, which somebody named who may: its address may be a private one. Requests name what follows it,
+        beginning with ``/``.
     """
 
     def __init__(self, spec: PlaceSpec, url: str) -> None:
@@ -56,13 +57,13 @@ class Service:
         self.host = parts.hostname
         self.base = parts.path.rstrip("/")
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        seconds = spec.timeout.total_seconds()
-        trust = {"ca_certs": spec.ca_file} if spec.ca_file and parts.scheme == "https" else {}
-        self._pool = urllib3.connection_from_url(
-            self.origin,
-            maxsize=max(4, spec.connections),
-            timeout=urllib3.Timeout(connect=min(_CONNECT, seconds), read=seconds),
-            **trust,
+        self._pool = reach.pool(
+            parts.scheme,
+            self.host,
+            parts.port,
+            reach.Reach(self.host, (self.host, *spec.hosts)),
+            spec.timeout.total_seconds(),
+            spec.ca_file,
         )
 
     def open(
@@ -75,7 +76,7 @@ class Service:
         """Ask, and give the answer with its bytes unread; whoever reads them closes it."""
         sent = {"Accept-Encoding": "identity", "User-Agent": "dbproc", **(headers or {})}
         try:
-            return self._pool.urlopen(
+            response: BaseHTTPResponse = self._pool.urlopen(
                 method,
                 self.base + target,
                 body=body,
@@ -85,7 +86,10 @@ class Service:
                 preload_content=False,
                 decode_content=False,
             )
-        except (exceptions.HTTPError, OSError) as error:
+            return response
+        except TransferError:
+            raise
+        except (exceptions.HTTPError, HTTPException, OSError) as error:
             raise broken(self.host, error) from None
 
     def ask(
@@ -125,18 +129,22 @@ class Body:
         The file that they are of.
     offset
         Where they begin.
+    skip
+        So many bytes come before `offset`, and are left out.
     """
 
-    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0) -> None:
+    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0, skip: int = 0) -> None:
         self.entry = entry
         self.offset = offset
         self._host = host
         self._response = response
+        self._skip = skip
 
     def __iter__(self) -> Iterator[bytes]:
         expected = None if self.entry.size is None else self.entry.size - self.offset
         done = 0
-        while chunk := self._chunk():
+        self._chunk(self._skip)
+        while chunk := self._chunk(CHUNK):
             done += len(chunk)
             if expected is not None and done > expected:
                 raise TemporaryError(f"{self._host}: sends more than the {self.entry.size} bytes of {self.entry.path}")
@@ -148,9 +156,9 @@ class Body:
             )
         self._response.release_conn()
 
-    def _chunk(self) -> bytes:
+    def _chunk(self, size: int) -> bytes:
         try:
-            return self._response.read(CHUNK)
+            return self._response.read(size) if size else b""
         except (exceptions.HTTPError, OSError) as error:
             raise broken(self._host, error) from None
 
@@ -159,9 +167,15 @@ class Body:
         self._response.close()
 
 
-def range_of(offset: int) -> dict[str, str]:
-    """The header that asks for the bytes from an offset on."""
-    return {"Range": f"bytes={offset}-"} if offset else {}
+def range_of(offset: int, known: Entry | None) -> tuple[dict[str, str], int]:
+    """The header that asks for the bytes from an offset on, and how many more than these it asks for.
+
+    A range that begins at the end of a file is one that servers refuse: it begins one byte earlier.
+    """
+    if not offset:
+        return {}, 0
+    skip = 1 if known is not None and known.size == offset else 0
+    return {"Range": f"bytes={offset - skip}-"}, skip
 
 
 def goes_on(response: BaseHTTPResponse, offset: int, known: Entry) -> bool:
@@ -200,8 +214,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def fault(what: str, status: int, words: str, headers: Mapping[str, str]) -> TransferError:
     """What is wrong, by the status of an answer."""
-    said = " ".join(words.split())[:_WORDS]
-    text = f"{what}: {said} ({status})" if said else f"{what}: status {status}"
+    said = " ".join(words.split())[:_WORDS] or responses.get(status, "no such status")
+    text = f"{what}: {said} ({status})"
     if status in (404, 410):
         return GoneError(text)
     if status in (413, 507):

@@ -8,13 +8,12 @@ same; it is taken for an MD5 only where it can be one.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NoReturn
-from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape
 
@@ -27,19 +26,19 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
-from dbproc.storage.stores import rest
+from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
 
 _MIB = 1 << 20
 
-PART = 8 * _MIB
+PART = 5 * _MIB
 """Bytes of a part, at least, and of the largest file that is put in one request."""
 
 PARTS = 10_000
 """How many parts S3 takes."""
 
-_UNKNOWN = 2 * PART  # bytes of a part where the size is unknown: for files up to 160 GiB
+_UNKNOWN = 4 * PART  # bytes of a part where the size is unknown: for files up to 195 GiB
 _IN_FLIGHT = 2 * PART
 _REGION = "us-east-1"
 _BUCKET = "{bucket}"
@@ -69,7 +68,8 @@ class S3Place:
         parts = urlsplit(spec.url)
         self.url = spec.url
         self._bucket = parts.netloc
-        self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        prefix = unquote(parts.path).strip("/")
+        self._prefix = f"{prefix}/" if prefix else ""
         service = _service_url(spec, self._bucket)
         self._service = rest.Service(spec, service.replace(_BUCKET, self._bucket))
         self._root = "" if _BUCKET in service else f"/{self._bucket}"
@@ -99,13 +99,13 @@ class S3Place:
 
     def read(self, path: str, offset: int = 0, known: Entry | None = None) -> rest.Body:
         """Read a file from a byte on; from its beginning where it is not the one that is known."""
-        wanted = rest.range_of(offset)
+        wanted, skip = rest.range_of(offset, known)
         if wanted and known is not None and known.etag:
             wanted["If-Match"] = f'"{known.etag}"'
         response = self._open("GET", path, "", {**wanted, "x-amz-checksum-mode": "ENABLED"})
         entry = _entry(path, response.headers)
-        if known is not None and rest.goes_on(response, offset, known) and known.is_provably(entry):
-            return rest.Body(self.host, response, entry, offset)
+        if known is not None and rest.goes_on(response, offset - skip, known) and known.is_provably(entry):
+            return rest.Body(self.host, response, entry, offset, skip)
         if response.status == 200 and "Content-Range" not in response.headers:
             return rest.Body(self.host, response, entry)
         if wanted and response.status in (200, 206, 412, 416):
@@ -128,23 +128,11 @@ class S3Place:
         """S3 does not tell."""
         return None
 
-    def sweep(self, before: dt.datetime, kept: Collection[str] = ()) -> int:
-        """End the uploads below the place that were begun before a time and are none of those kept; their number."""
-        stale = [
-            (key, token)
-            for key, token, begun in self._uploads(self._prefix)
-            if token not in kept and begun is not None and begun < before and _is_path(key.removeprefix(self._prefix))
-        ]
-        for key, token in stale:
-            self.abort(key.removeprefix(self._prefix), token)
-        return len(stale)
-
     def abandon(self, path: str) -> None:
-        """End the uploads of a file that a crash left; a file is put by one transfer at a time."""
+        """End the uploads of a file that crashes left; a file is put by one transfer at a time."""
         key = self._prefix + path
-        for other, token, _ in list(self._uploads(key)):
-            if other == key:
-                self.abort(path, token)
+        for token in [token for other, token in self._uploads(key) if other == key]:
+            self.abort(path, token)
 
     def abort(self, path: str, token: str) -> None:
         """End an upload, with the parts that were sent."""
@@ -164,7 +152,7 @@ class S3Place:
 
     def refuse(self, path: str, answer: rest.Answer) -> NoReturn:
         """Raise what is wrong with a key."""
-        if answer.status == 404 and not answer.data:
+        if answer.status == 404 and not _code(answer):
             self._see_bucket()
         raise _fault(f"{self.url}: {path}" if path else self.url, answer)
 
@@ -213,7 +201,7 @@ class S3Place:
 
     def _list(self, directory: str, *, is_flat: bool) -> Iterator[Entry]:
         refuse_leading_out(directory)
-        prefix = self._prefix + (f"{directory}/" if directory else "")
+        prefix = self._prefix + (f"{directory.rstrip('/')}/" if directory else "")
         query = f"list-type=2&encoding-type=url&prefix={quote(prefix, safe='')}" + ("" if is_flat else "&delimiter=%2F")
         for page in self._pages(query, (("continuation-token", "NextContinuationToken"),)):
             is_quoted = _text(page, "EncodingType") == "url"
@@ -222,11 +210,11 @@ class S3Place:
                 if entry is not None and _is_path(entry.path):
                     yield entry
 
-    def _uploads(self, prefix: str) -> Iterator[tuple[str, str, dt.datetime | None]]:
+    def _uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
         after = (("key-marker", "NextKeyMarker"), ("upload-id-marker", "NextUploadIdMarker"))
         for page in self._pages(f"uploads=&prefix={quote(prefix, safe='')}", after):
             for found in page.iterfind("Upload"):
-                yield _text(found, "Key"), _text(found, "UploadId"), rest.iso_date(_text(found, "Initiated"))
+                yield _text(found, "Key"), _text(found, "UploadId")
 
 
 class S3Upload:
@@ -298,8 +286,8 @@ class S3Upload:
     def discard(self) -> None:
         """End the upload, and remove the file where it is this upload's."""
         self._stop()
-        if self.token:
-            self._place.abort(self._path, self.token)
+        if self._threads is not None:
+            self._place.abandon(self._path)
         if self._is_published or self._owner() == self._name:
             self._place.remove(self._path)
 
@@ -308,14 +296,13 @@ class S3Upload:
         self._stop()
 
     def _resume(self, offset: int) -> None:
-        """Go on behind the parts that S3 has, as far as they were recorded; all is begun anew where it has none."""
+        """Go on behind the parts that S3 has, as far as they were recorded; begin anew where it has none, or parts of
+        another size, which not every server lets one replace."""
         sent = self._sent() if self.token else None
-        if sent is None:
+        if sent is None or any(size != self._part for size, _ in sent[:-1]):
             self.token = ""
             return
-        for size, tag in sent[: offset // self._part]:
-            if size != self._part:
-                break
+        for _, tag in sent[: offset // self._part]:
             done: Future[str] = Future()
             done.set_result(tag)
             self._parts.append(done)
@@ -464,7 +451,7 @@ def _listed(found: Element, cut: int, is_quoted: bool) -> Entry | None:
     key = unquote_plus(key) if is_quoted else key
     if found.tag == "CommonPrefixes":
         return Entry(path=key[cut:].removesuffix("/"), is_directory=True)
-    if found.tag != "Contents" or key.endswith("/"):
+    if found.tag != "Contents":
         return None
     return Entry(
         path=key[cut:],
@@ -492,11 +479,7 @@ def _size(headers: Mapping[str, str]) -> int | None:
 
 def _digests(headers: Mapping[str, str]) -> Iterator[str]:
     """What the headers say of the whole file's bytes."""
-    if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
-        for kind in ("sha256", "crc32c"):
-            text = headers.get(f"x-amz-checksum-{kind}", "")
-            if text and "-" not in text:
-                yield f"{kind}:{base64.b64decode(text).hex()}"
+    yield from http_digests.digests(headers, is_whole=False)
     tag = headers.get("ETag", "").strip('"')
     is_keyed = "x-amz-server-side-encryption-customer-algorithm" in headers or headers.get(
         "x-amz-server-side-encryption", "AES256"
@@ -515,6 +498,8 @@ def _code(answer: rest.Answer) -> str:
 def _fault(what: str, answer: rest.Answer) -> TransferError:
     code = _code(answer)
     words = f"{code}: {_text(_tree(what, answer.data), 'Message')}" if code else ""
+    if answer.status in (301, 400) and answer.headers.get("x-amz-bucket-region"):
+        words = f"{words} its region is {answer.headers['x-amz-bucket-region']}: write that as region".strip()
     wait = rest.retry_after(answer.headers)
     if code in _ROOM:
         return RoomError(f"{what}: {words}", retry_after=wait)

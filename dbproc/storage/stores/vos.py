@@ -6,14 +6,12 @@ the service names as endpoints is reached only at its own host and at hosts that
 
 from __future__ import annotations
 
-import base64
-import binascii
 import queue
 import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from xml.etree.ElementTree import Element, ParseError
@@ -25,7 +23,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
 from dbproc.core.places import PlaceSpec
-from dbproc.storage.stores import rest
+from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, partial_name, refuse_leading_out
 from dbproc.storage.stores.credentials import value
 
@@ -77,6 +75,7 @@ class VosPlace:
     def entries(self, directory: str = "") -> Iterator[Entry]:
         """The files and directories in a directory; a link to a file of the place is one, others are left out."""
         refuse_leading_out(directory)
+        directory = directory.rstrip("/")
         start, last = "", ""
         while True:
             query = f"?detail=max&limit={_PAGE}" + (f"&uri={quote(start, safe='')}" if start else "")
@@ -98,12 +97,12 @@ class VosPlace:
         """Read a file from a byte on; from its beginning where it is not the one that is known."""
         node = self._file(path)
         goes_on = known is not None and known.is_provably(node.entry)
-        wanted = rest.range_of(offset if goes_on else 0)
+        wanted, skip = rest.range_of(offset if goes_on else 0, known)
         service, target, headers = self._endpoint(node.whole, "pullFromVoSpace", "get", path)
         response = service.open("GET", target, {**headers, **wanted})
         entry = _with_digests(node.entry, response)
-        if wanted and known is not None and rest.goes_on(response, offset, known):
-            return rest.Body(service.host, response, entry, offset)
+        if wanted and known is not None and rest.goes_on(response, offset - skip, known):
+            return rest.Body(service.host, response, entry, offset, skip)
         if response.status == 200:
             return rest.Body(service.host, response, entry)
         if wanted and response.status in (206, 416):
@@ -259,11 +258,7 @@ class VosPlace:
             return None
         if behind.kind in ("ContainerNode", "LinkNode"):
             return None
-        told = behind.entry
-        entry = Entry(
-            path=node.entry.path, size=told.size, modified=told.modified, etag=told.etag, digests=told.digests
-        )
-        return _Node(behind.kind, behind.whole, entry, "", behind.properties)
+        return replace(behind, entry=replace(behind.entry, path=node.entry.path))
 
     def _within(self, uri: str) -> str | None:
         """The path in the place of a URI; None for one that leads out of it."""
@@ -471,14 +466,5 @@ def _tree(host: str, data: bytes) -> Element:
 
 def _with_digests(entry: Entry, response: BaseHTTPResponse) -> Entry:
     """The entry, with what the answer says of the whole file's bytes."""
-    digests = list(entry.digests)
-    for part in response.headers.get("Digest", "").split(","):
-        name, _, text = part.strip().partition("=")
-        kind = {"md5": "md5", "sha-256": "sha256", "sha256": "sha256"}.get(name.lower())
-        try:
-            found = f"{kind}:{base64.b64decode(text, validate=True).hex()}"
-        except (binascii.Error, ValueError):
-            continue
-        if kind and found not in digests:
-            digests.append(found)
-    return Entry(path=entry.path, size=entry.size, modified=entry.modified, etag=entry.etag, digests=tuple(digests))
+    told = http_digests.digests(response.headers, is_whole=response.status == 200)
+    return replace(entry, digests=tuple(dict.fromkeys((*entry.digests, *told))))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dbproc.core.overlaps import layout, problems, within_by_name
+from dbproc.core.overlaps import foreign_place, layout, problems, within_by_name
+from dbproc.core.places import AreaSpec, StoreSpec
 
 USUAL: dict[str, Any] = {
     "root": "/m",
@@ -97,3 +99,17 @@ def test_the_database_among_what_comes_and_goes_is_named(file: str, key: str) ->
 @pytest.mark.parametrize("file", ["/m/db.sqlite", "/m/raw/db.sqlite", "/other/db.sqlite"])
 def test_the_database_beside_them_is_where_it_may_be(file: str) -> None:
     assert found({"raw": "raw/{Y}"}, files=[("the database", file)]) == {}
+
+
+def test_stores_and_areas_of_this_machine_are_no_place_for_anything_else() -> None:
+    mission = SimpleNamespace(
+        **{key: USUAL[key] for key in ("root", "incoming", "quarantine")},
+        code_directory="/m/codes",
+        inspector_directory="/m/codes",
+        stores=(StoreSpec(name="a", url="file:///stores/a%20b"), StoreSpec(name="b", url="s3://b")),
+        areas=(AreaSpec(name="users", directory="/users"),),
+    )
+    definition: Any = SimpleNamespace(mission=mission, products={})
+    assert foreign_place(definition, "/stores/a b/links", within_by_name) == "/stores/a b"
+    assert foreign_place(definition, "/users/ada", within_by_name) == "/users"
+    assert foreign_place(definition, "/stores/b", within_by_name) is None

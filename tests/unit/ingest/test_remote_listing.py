@@ -9,7 +9,8 @@ import pytest
 
 from dbproc.core.errors import GoneError, PermanentError, TemporaryError
 from dbproc.core.places import SourceSpec
-from dbproc.ingest.remote_listing import Listing, SideFiles, list_source
+from dbproc.core.remote import Seen
+from dbproc.ingest.remote_listing import MOST_LOOKED_AT, Listing, SideFiles, list_source
 from dbproc.storage.stores.base import Entry
 from tests.kit.told_place import ToldPlace, directories, files
 
@@ -70,7 +71,7 @@ def test_a_file_that_is_named_is_asked_for_alone() -> None:
 
 def test_names_that_no_file_may_have_are_refused_in_words() -> None:
     bad = ["..", ".", "../x.cdf", "a/b.cdf", "a\0.cdf", "a\n.cdf", "x" * 300 + ".cdf", "a\udcff.cdf", "good.cdf"]
-    listing = {"": [Entry(path=name) for name in bad] + directories("", "..", "a\nb")}
+    listing = {"": [Entry(path=name, size=1) for name in bad] + directories("", "..", "a\nb")}
     found = list_source(ToldPlace(listing), source("*.cdf"), (), TODAY)
     assert paths(found) == ["good.cdf"]
     assert {name for name, _ in found.refused} == {
@@ -85,6 +86,31 @@ def test_unfinished_files_are_somebodys_work() -> None:
     listing = {"": files("", "a.cdf", "a.cdf.part", ".a.cdf.x1y2", "b.tmp", "c~")}
     assert paths(list_source(ToldPlace(listing), source("*"), (), TODAY)) == ["a.cdf"]
     assert list_source(ToldPlace(listing), source("*"), (), TODAY).refused == []
+
+
+def test_a_file_of_which_the_listing_tells_the_name_alone_is_looked_at() -> None:
+    place = ToldPlace(
+        {"": [Entry(path="a"), Entry(path="b", size=1), Entry(path="gone"), Entry(path="c.other")]},
+        facts=[Entry(path="a", size=5, etag="e1")],
+        faults={"gone": GoneError("404")},
+    )
+    found = list_source(place, source("*[!r]"), (), TODAY)
+    assert found.seen == [Seen("a", 5, None, "e1"), Seen("b", 1)]
+    assert place.asked == ["", "a", "gone"]
+
+
+def test_of_very_many_known_ones_only_some_are_looked_at() -> None:
+    names = [f"{number}.cdf" for number in range(3000)]
+    place = ToldPlace({"": [Entry(path=name) for name in names]})
+    found = list_source(place, source("*.cdf"), (), TODAY, known=set(names))
+    assert len(found.seen) == 3000
+    assert len(place.asked) == 1 + MOST_LOOKED_AT
+
+
+def test_where_files_cannot_be_looked_at_the_rest_is_as_it_was() -> None:
+    place = ToldPlace({"": [Entry(path="a"), Entry(path="b", size=2)]}, faults={"a": TemporaryError("503")})
+    found = list_source(place, source("*"), (), TODAY, known={"a"})
+    assert (found.seen, len(found.failures)) == ([Seen("b", 2), Seen("a")], 1)
 
 
 def test_what_cannot_be_listed_leaves_the_rest() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from dbproc.core.places import AreaSpec, SourceSpec, StoreSpec, Trust
 from dbproc.mission import export_toml, read_mission_file
+from dbproc.mission.apply import warnings
 from tests.kit.mission_files import line_of, problems_of, write_mission
 
 KEY = "SHA256:" + "a" * 43
@@ -123,6 +125,8 @@ def with_table(tmp_path: Path, table: str) -> tuple[str, tuple[str, ...]]:
         ("https:///x", "names no host that there can be; write https://HOST/DIRECTORY"),
         ("https://ho st/x", "names no host"),
         ("https://host:0/x", "names no host"),
+        ("https://[::1", "is no URL"),
+        ("https://℀/x", "is no URL"),
         ("https://host/{Y}", "fields of dates stand in path"),
         ("https://host/a/../b", "has '..' in it"),
         ("https://host/a/%2E%2e/b", "has '..' in it"),
@@ -132,7 +136,8 @@ def with_table(tmp_path: Path, table: str) -> tuple[str, tuple[str, ...]]:
     ],
 )
 def test_a_url_that_no_place_can_have_is_refused_and_not_shown(tmp_path: Path, url: str, said: str) -> None:
-    text, problems = with_table(tmp_path, f'[source.s]\nurl = "{url}"\n')
+    more = f'[store.b]\nurl = "{url}"\n[[replicate]]\nproducts = ["*"]\nto = ["a", "b"]\ncopies = 1\n'
+    text, problems = with_table(tmp_path, f'[source.s]\nurl = "{url}"\n[store.a]\nurl = "s3://a"\n{more}')
     assert [problem for problem in problems if said in problem], problems
     assert problems[0].startswith(f"line {line_of(text, 'url = ')}, source.s.url: ")
     assert SECRET not in str(problems)
@@ -183,7 +188,6 @@ def test_a_credential_in_the_file_is_refused_and_not_shown(tmp_path: Path, key: 
         ('[source.s]\nurl = "https://h/x"\nuser="u"\npassword="env:P"\ntoken="env:T"', "token", "one of both"),
         ('[source.s]\nurl = "http://h/x"\nca_file="/ca"', "ca_file", "means nothing for a URL with http:"),
         ('[source.s]\nurl = "https://h/x"\nhosts=["http://o"]', "hosts[1]", "must be the name of a host"),
-        ('[store.s]\nurl = "https://h/x"', "trust", 'nothing can be put there by https:; write trust = "read-only"'),
         ('[store.s]\nurl = "s3://b"\naccess_key="env:A"', "secret_key", "is missing; access_key needs it"),
         ('[store.s]\nurl = "s3://b"\nendpoint="h:9000"', "endpoint", "must be the base URL"),
         ('[store.s]\nurl = "s3://b"\nendpoint="https://a:pw@h"', "endpoint", "holds a user"),
@@ -311,3 +315,15 @@ def test_stores_elsewhere_that_hold_each_other_would_count_a_copy_twice(tmp_path
         else:
             stores = read_mission_file(write_mission(tmp_path, text)).mission.stores
             assert [type(store) for store in stores] == [StoreSpec, StoreSpec]
+
+
+def test_a_protocol_whose_library_is_not_installed_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'{BARE}[source.web]\nurl = "https://example.org"\n[store.here]\nurl = "file:///stores/here"\n'
+    definition = read_mission_file(write_mission(tmp_path, text))
+    assert warnings(definition) == ()
+    monkeypatch.setitem(sys.modules, "urllib3", None)
+    (said,) = warnings(definition)
+    assert said.startswith(f"line {line_of(text, 'https:')}, source.web.url: https: places need a package")
+    assert said.endswith("pip install 'dbproc[http]'")

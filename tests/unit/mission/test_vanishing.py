@@ -99,3 +99,41 @@ def test_only_whether_something_is_recorded_counts_for_what_was_seen() -> None:
     few, more = Holdings(places=Recorded(copies={"nas": 1})), Holdings(places=Recorded(copies={"nas": 2}))
     assert few.calls_for_the_same(more)
     assert not few.calls_for_the_same(Holdings(places=Recorded(copies={"nas": 1}, transfers={"store nas": 1})))
+
+
+def test_another_name_is_told_by_the_place_and_takes_along_what_is_recorded() -> None:
+    new = replace(
+        OLD,
+        sources=(replace(OLD.sources[0], name="archive"),),
+        stores=(replace(OLD.stores[0], name="disk", preference=1), OLD.stores[1]),
+        replicates=(replace(OLD.replicates[0], to=("disk",)),),
+        areas=(replace(OLD.areas[0], name="people"),),
+    )
+    held = Recorded(
+        transfers={"source dmas": 1, "store nas": 1},
+        copies={"nas": 12},
+        kept_in={frozenset({"nas"}): 2},
+        placed={"users": 1},
+    )
+    assert sentences(new, held) == [
+        "change: mission m: source dmas → archive; store nas → disk; area users → people; "
+        'store disk: preference 100 → 1; replicate 1: to ["nas"] → ["disk"]'
+    ]
+    (said,) = problems(new, replace(held, copies={"nas": 12, "disk": 1}))
+    assert said == "store.disk: copies are recorded of a former store of this name; take another name"
+
+
+def test_of_two_at_one_place_nobody_knows_which_has_the_new_name() -> None:
+    twice = replace(OLD, sources=(*OLD.sources, replace(OLD.sources[0], name="other")))
+    new = replace(OLD, sources=(replace(OLD.sources[0], name="third"),))
+    (said,) = sentences(new, old=twice)
+    assert "source third added" in said
+    assert "source dmas removed; source other removed" in said
+    elsewhere = replace(OLD, sources=(replace(OLD.sources[0], name="third", path="x/*"),))
+    assert "source dmas removed" in sentences(elsewhere)[0]
+
+
+def test_a_file_of_dbprocessing_leaves_them_as_they_are() -> None:
+    held = Holdings(definition=Definition(mission=OLD), places=Recorded(placed={"users": 1}))
+    unsaid = MissionSpec(name="m", root="/m")
+    assert difference(held.definition, Definition(mission=unsaid, partial=True), held) == []

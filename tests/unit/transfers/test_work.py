@@ -275,3 +275,14 @@ def test_a_source_that_the_mission_file_no_longer_has(site: Site) -> None:
     site.work()
     assert site.look(number).state is S.FAILED
     assert "no source former any more" in site.look(number).reason
+
+
+def test_how_far_several_are_is_written_down_together(site: Site) -> None:
+    site.put("a", "b", "c")
+    numbers = site.ask("a", "b", "c")
+    with site.store.begin() as connection:
+        transfers.begin(connection, numbers[:2], None)
+        transfers.cancel(connection, numbers[2:], "not wanted")
+        transfers.note(connection, [{"number": number, "durable_bytes": number} for number in numbers])
+        found = transfers.numbered(connection, numbers)
+    assert [each.durable for each in found] == [numbers[0], numbers[1], 0]

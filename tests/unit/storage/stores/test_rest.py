@@ -7,6 +7,8 @@ import email.utils
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from dbproc.core.places import StoreSpec
 from dbproc.storage.stores import rest
 from dbproc.storage.stores.base import Entry
 from dbproc.storage.stores.rest import Body, Service
+from tests.kit.certificates import server_context
 from tests.kit.stub import Stub, running
 
 SPEC = StoreSpec(name="service", url="https://service", timeout=dt.timedelta(seconds=0.2))
@@ -134,3 +137,18 @@ def test_a_host_without_an_address_and_one_that_does_not_answer(monkeypatch: pyt
     for url in ("ftp://host", "host", "https://"):
         with pytest.raises(PermanentError, match="is no service"):
             Service(SPEC, url)
+
+
+def test_a_certificate_is_trusted_only_where_the_mission_names_it(tmp_path: Path) -> None:
+    class Greeting(Stub):
+        def answer(self) -> None:
+            self.send(200, b"hello")
+
+    trusted = tmp_path / "trusted.pem"
+    with running(Greeting, server_context(trusted)) as url:
+        with closing(Service(replace(SPEC, ca_file=str(trusted)), url)) as service:
+            assert service.ask("GET", "/").data == b"hello"
+        for spec, words in ((SPEC, "self-signed"), (replace(SPEC, ca_file=str(tmp_path / "none")), "")):
+            service = Service(spec, url)
+            with closing(service), pytest.raises(PermanentError, match=f"127.0.0.1: no trusted connection: .*{words}"):
+                service.ask("GET", "/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import base64
 import hashlib
 import os
 import socket
@@ -27,8 +27,9 @@ from tests.kit.places import Cut
 from tests.kit.s3 import ENVIRONMENT, SECRET, S3Server
 from tests.kit.stub import Stub, running
 
-SEVEN_PARTS = os.urandom(1 << 20) * 49  # of 8 MiB, the last of 1 MiB
+SEVEN_PARTS = os.urandom(1 << 20) * 31  # of 5 MiB, the last of 1 MiB
 THREE_PARTS = SEVEN_PARTS[: 2 * PART + (1 << 20)]
+SHA256 = base64.b64encode(hashlib.sha256(b"bytes").digest()).decode()
 MD5 = hashlib.md5(b"bytes").hexdigest()
 
 
@@ -89,7 +90,10 @@ def test_files_are_put_listed_looked_at_read_and_removed(s3: S3Server, store: S3
         ("deep/empty", False),
     }
     assert {entry.path for entry in base.below(store)} == set(names)
-    assert {entry.path for entry in store.below("deep/er")} == {"deep/er/c%2Fd.txt"}
+    with closing(place(s3.spec("data/dee%70"))) as deep:
+        assert {entry.path for entry in deep.entries()} == {"b c+é%20.txt", "er", "empty"}
+        assert content_of(deep, "er/c%2Fd.txt") == b"bytes"
+    assert {entry.path for entry in store.below("deep/er/")} == {"deep/er/c%2Fd.txt"}
     (listed,) = (entry for entry in store.entries() if not entry.is_directory)
     seen = store.look("a.txt")
     assert seen.is_provably(listed)
@@ -157,21 +161,50 @@ def fill_until(upload: S3Upload, content: bytes, parts: int) -> None:
     upload.close()
 
 
+def test_an_upload_with_parts_of_another_size_begins_anew(s3: S3Server, store: S3Place, client: Any) -> None:
+    named = {"Bucket": s3.bucket, "Key": "data/big"}
+    token = client.create_multipart_upload(**named)["UploadId"]
+    for number in (1, 2):
+        client.upload_part(**named, UploadId=token, PartNumber=number, Body=bytes(6 << 20))
+    upload = store.upload("big", "transfer-1", 2 * PART, token, len(THREE_PARTS))
+    assert (upload.offset, upload.token) == (0, "")
+    fill(upload, THREE_PARTS)
+    assert uploads_of(s3, client) == ["data/big"]
+    upload.discard()
+    assert not uploads_of(s3, client)
+
+
+def test_keys_that_are_no_paths_are_not_listed() -> None:
+    keys = ("data/", "data/dir/", "data/dir//twice", "data/../up", "data//lead", "data/dir/file", "data/line%0A")
+
+    class Listing(Stub):
+        def answer(self) -> None:
+            found = "".join(f"<Contents><Key>{key}</Key><Size>0</Size></Contents>" for key in keys)
+            text = f"<ListBucketResult><EncodingType>url</EncodingType>{found}</ListBucketResult>"
+            self.send(200, text.encode())
+
+    with running(Listing) as url, closing(place(StoreSpec(name="s3", url="s3://bucket/data", endpoint=url))) as store:
+        assert [entry.path for entry in store.below()] == ["dir/file"]
+
+
 def test_an_upload_that_the_server_forgot_begins_anew(store: S3Place) -> None:
     upload = store.upload("big", "transfer-1", 3 * PART, "gone", 7 * PART)
     assert (upload.offset, upload.token) == (0, "")
 
 
-def test_stale_uploads_are_ended(s3: S3Server, store: S3Place, client: Any) -> None:
-    begun = ("data/big", "data/big.other", "data/kept", "elsewhere")
-    tokens = {key: client.create_multipart_upload(Bucket=s3.bucket, Key=key)["UploadId"] for key in begun}
-    upload = store.upload("big", "transfer-1", size=2 * PART)
-    fill(upload, bytes(2 * PART))
-    upload.discard()
-    assert sorted(uploads_of(s3, client)) == ["data/big.other", "data/kept", "elsewhere"]
-    assert store.sweep(dt.datetime(1999, 1, 1, tzinfo=dt.UTC)) == 0
-    assert store.sweep(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1), {tokens["data/kept"]}) == 1
-    assert sorted(uploads_of(s3, client)) == ["data/kept", "elsewhere"]
+def test_uploads_that_a_crash_left_are_ended(s3: S3Server, store: S3Place, client: Any) -> None:
+    for goes_on in (True, False):
+        for key in ("data/big", "data/big", "data/big.other", "elsewhere"):
+            client.create_multipart_upload(Bucket=s3.bucket, Key=key)
+        upload = store.upload("big", "transfer-1", size=len(THREE_PARTS))
+        if goes_on:
+            fill(upload, THREE_PARTS)
+            assert uploads_of(s3, client).count("data/big") == 1
+            upload.publish()
+        upload.discard()
+        assert {"data/big.other", "elsewhere"} == set(uploads_of(s3, client))
+    with pytest.raises(GoneError):
+        store.look("big")
 
 
 @pytest.mark.parametrize("size", [5, PART + 1])
@@ -234,7 +267,7 @@ def test_bytes_that_change_on_the_way_are_refused(
 def test_reading_goes_on_only_where_the_file_is_the_one_that_is_known(s3: S3Server, store: S3Place) -> None:
     put(store, "file", b"0123456789")
     known = store.look("file")
-    for offset in (0, 4, 9):
+    for offset in (0, 4, 10):
         with closing(store.read("file", offset, known)) as reader:
             assert (reader.offset, b"".join(reader)) == (offset, b"0123456789"[offset:])
             assert reader.entry.is_provably(known)
@@ -271,6 +304,17 @@ def test_a_bucket_that_is_not_there_does_not_make_its_files_gone(s3: S3Server) -
             with pytest.raises(PermanentError, match="bucket") as raised:
                 ask()
             assert not isinstance(raised.value, GoneError)
+
+
+def test_what_is_no_s3_does_not_make_files_gone() -> None:
+    class Other(Stub):
+        def answer(self) -> None:
+            self.send(404, b"" if self.command == "HEAD" else b"<html>nothing is here</html>")
+
+    with running(Other) as url, closing(place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))) as store:
+        for ask in (store.look, store.read):
+            with pytest.raises(PermanentError, match="has no bucket bucket"):
+                ask("file")
 
 
 def test_a_server_that_is_not_there_is_another_time(s3: S3Server) -> None:
@@ -341,6 +385,17 @@ def test_what_passes_and_what_does_not(status: int, answer: bytes, kind: type, w
     assert "The server's words." in str(raised.value) or b"Error" not in answer
 
 
+def test_a_bucket_of_another_region_is_told_with_its_region() -> None:
+    class Elsewhere(Stub):
+        def answer(self) -> None:
+            self.send(301, b"", {"x-amz-bucket-region": "eu-west-1"})
+
+    with running(Elsewhere) as url:
+        store = place(StoreSpec(name="s3", url="s3://bucket", endpoint=url))
+        with closing(store), pytest.raises(PermanentError, match="its region is eu-west-1: write that as region"):
+            store.look("file")
+
+
 def test_a_server_that_does_not_know_preconditions_is_asked_without_them() -> None:
     asked: list[str | None] = []
 
@@ -367,8 +422,8 @@ def test_a_server_that_does_not_know_preconditions_is_asked_without_them() -> No
         ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption": "aws:kms"}, []),
         ({"ETag": f'"{MD5}"', "x-amz-server-side-encryption-customer-algorithm": "AES256"}, []),
         ({"ETag": f'"{MD5}"', "x-amz-storage-class": "EXPRESS_ONEZONE"}, []),
-        ({"x-amz-checksum-sha256": "AAEC"}, ["sha256:000102"]),
-        ({"x-amz-checksum-sha256": "AAEC-2", "x-amz-checksum-type": "COMPOSITE"}, []),
+        ({"x-amz-checksum-sha256": SHA256}, [f"sha256:{hashlib.sha256(b'bytes').hexdigest()}"]),
+        ({"x-amz-checksum-sha256": f"{SHA256}-2", "x-amz-checksum-type": "COMPOSITE"}, []),
     ],
 )
 def test_an_etag_is_an_md5_only_where_it_can_be_one(headers: dict[str, str], digests: list[str]) -> None:
