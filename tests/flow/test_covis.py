@@ -92,7 +92,7 @@ def second_sftp() -> Iterator[SshServer]:
         yield server
 
 
-@pytest.fixture(params=["rclone", pytest.param("moto", marks=pytest.mark.thorough)])
+@pytest.fixture(params=["rclone", "moto"])
 def bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, secret in ENVIRONMENT.items():
         monkeypatch.setenv(name, secret)
@@ -120,6 +120,8 @@ def covis(database: str, tmp_path: Path, rclone_sftp: SshServer, second_sftp: Ss
     return found
 
 
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
 def test_runs_are_taken_in_where_they_are_packed_anew_and_kept_in_two_places(covis: Covis) -> None:
     mission, before = covis.mission, digests(covis.old.directory / covis.top)
     taken = covis.adopt("--queue")
@@ -172,7 +174,6 @@ def test_runs_are_taken_in_where_they_are_packed_anew_and_kept_in_two_places(cov
     assert hashlib.sha256(path.read_bytes()).hexdigest() == wanted[str(path.relative_to(mission.root))]
 
 
-@pytest.mark.thorough
 def test_the_example_is_tried_as_its_readme_says(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "dbproc").mkdir(parents=True)
