@@ -39,11 +39,12 @@ def offload_command(
         print_json(done)
         return status
     verb = "would offload" if dry_run else "offloaded"
+    done_words = "would be offloaded" if dry_run else "offloaded"
     for each in shown_of(done.files, is_whole=is_whole):
         echo_folded(f"{verb} {cell(each.file)}, {size_words(each.size)}: in {', '.join(map(cell, each.stores))}")
     for kept in shown_of(done.kept, is_whole=is_whole):
         echo_folded(f"kept {cell(kept.file)}: {cell(kept.why)}")
     size = size_words(sum(each.size for each in done.files))
     more = f", {len(done.kept)} kept" if done.kept else ""
-    click.echo(f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}, {size} {verb}{more}")
+    click.echo(f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}, {size} {done_words}{more}")
     return status

@@ -8,6 +8,8 @@ import click
 
 from dbproc.cli.common import cell, echo_folded, mission_access, open_mission, print_json
 from dbproc.cli.correcting import choice_of_files, correcting_options, shown_of
+from dbproc.cli.progress import Screen
+from dbproc.cli.transfer_bars import Bars
 from dbproc.core.errors import EXIT_DONE, EXIT_SOME_FAILED
 from dbproc.core.states import EXISTING, Standing
 from dbproc.core.text import size_words
@@ -26,7 +28,9 @@ def recall_command(mission: str, as_json: bool, dry_run: bool, is_whole: bool, *
 
     choice = choice_of_files(given, "recall", EXISTING | {Standing.LOST})
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
-        done = recall(store, choice, only_look=dry_run)
+        screen = Screen()
+        done = recall(store, choice, only_look=dry_run, observe=Bars(screen).observe)
+        screen.clear()
     status = EXIT_SOME_FAILED if done.left else EXIT_DONE
     if as_json:
         print_json(done)

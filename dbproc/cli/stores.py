@@ -212,7 +212,7 @@ def heal_command(names: Sequence[str], mission: str, as_json: bool, dry_run: boo
     "inventory_file",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
-    help="A list of what is in the store, in place of asking it: see the documentation.",
+    help="A list of what is in it, not asked of it: lines HOST SIZE PATH, SIZE PATH or PATH, or JSON.",
 )
 @click.option("--host", metavar="HOST", help="The entries of the inventory that name this host.  [default: all]")
 @product_option

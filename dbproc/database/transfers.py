@@ -93,6 +93,11 @@ def of_file(connection: Connection, file_id: int) -> list[Transfer]:
     return _select(connection, _T.c.file_id == file_id)
 
 
+def of_run(connection: Connection, rule: str, run_id: int) -> list[Transfer]:
+    """The transfers of a rule that a run began last."""
+    return _select(connection, _T.c.logging_id == run_id, _T.c.rule == rule)
+
+
 def of_files(connection: Connection, file_ids: Sequence[int]) -> list[Transfer]:
     """The transfers of some files of the catalogue."""
     return [each for some in batches(file_ids) for each in _select(connection, _T.c.file_id.in_(some))]

@@ -15,11 +15,13 @@ from dbproc.core.states import Standing
 from dbproc.core.text import size_words
 from dbproc.database import files
 from dbproc.database.store import Store
-from dbproc.run.recall import RULE, Recall, foreseen
+from dbproc.run.recall import RULE, Recall, came
 from dbproc.run.spoilt import leave_to_stores
 
 if TYPE_CHECKING:
     from dbproc.run.mover import Mover
+
+_MOST_AHEAD = 16  # files on their way at the same time
 
 
 class Parked:
@@ -41,7 +43,9 @@ class Parked:
         self._subject = subject
         self._recall = Recall(store, mission)
         self._tasks: list[Task] = []
+        self._to_ask: list[set[int]] = []  # the files of tasks that wait, and nobody has asked for
         self._mover: Mover | None = None
+        self._over = ""  # why nothing more is brought in this run
 
     @property
     def count(self) -> int:
@@ -56,22 +60,27 @@ class Parked:
     def release(self) -> None:
         """Let all go, because they are decided anew; what is on its way for them comes nevertheless."""
         self._tasks.clear()
+        self._to_ask.clear()
 
     def admit(self, tasks: Sequence[Task]) -> list[Task]:
         """The tasks whose inputs are on the disk, or can come from nowhere; the others wait from now on."""
         if not self._mission.stores or not tasks:
             return list(tasks)
         away = self._away({file.file_id for task in tasks for file in task.inputs})
-        if not away:
-            return list(tasks)
-        waiting = [task for task in tasks if not away.isdisjoint(task.input_ids)]
-        self._tasks += waiting
-        self._recall.want(away)
+        for task in tasks:
+            if not away.isdisjoint(task.input_ids):
+                self._tasks.append(task)
+                self._to_ask.append(away.intersection(task.input_ids))
+        self._ask()
+        return [task for task in tasks if away.isdisjoint(task.input_ids)]
+
+    def _ask(self) -> None:
+        """Ask for the files of the first tasks that wait, not for more than are needed soon: there is to be room."""
+        while self._to_ask and (self._over or len(self._recall.wanted) < _MOST_AHEAD):
+            self._recall.want(self._to_ask.pop(0), self._over)
         self._settle()
         if self._recall.wanted:
-            self._say_begun(away & self._recall.wanted)
             self._begin()
-        return [task for task in tasks if away.isdisjoint(task.input_ids)]
 
     def step(self, seconds: float) -> list[Task]:
         """The tasks whose inputs have come; waits at most so many seconds for something to happen."""
@@ -83,7 +92,7 @@ class Parked:
         self._recall.take_back()
         if not is_at_work:
             self._next_round()
-        self._settle()
+        self._ask()
         return self._ready()
 
     def ask_to_stop(self) -> None:
@@ -92,7 +101,15 @@ class Parked:
             self._mover.ask_to_stop()
 
     def stop(self) -> None:
-        """End what moves files."""
+        """End what moves files, and say what came."""
+        if self._mover is not None:
+            self._end()
+            with self._store.begin() as connection:
+                for each in came(connection, self._run_id):
+                    count = f"{each.files} file{'' if each.files == 1 else 's'}"
+                    self._report.add(Event.NOTE, "recall", f"{count}, {size_words(each.size)}, from {each.store}")
+
+    def _end(self) -> None:
         if self._mover is not None:
             self._mover.stop()
             self._mover = None
@@ -101,22 +118,24 @@ class Parked:
         if self._mover is None or not self._mover.is_at_work:
             from dbproc.run.mover import Mover  # with it comes all that moves files
 
-            self.stop()
+            self._end()
             self._mover = Mover(self._store, RULE, self._run_id)
 
     def _next_round(self) -> None:
         """Nothing moves any more: what has not come is asked for elsewhere, or given up."""
         mover = self._mover
         if mover is not None and mover.is_busy:
-            self._recall.give_up("another process brings it just now; the next run goes on")
+            self._over = "another process brings such files just now; the next run goes on"
         elif mover is not None and mover.fault:
-            self._recall.give_up(f"{mover.fault}; the next run goes on")
+            self._over = f"{mover.fault}; the next run goes on"
+        if self._over:
+            self._recall.give_up(self._over)
         elif self._recall.go_on():
             self._begin()
 
     def _ready(self) -> list[Task]:
         """Take out the tasks that wait for nothing any more."""
-        wanted = self._recall.wanted
+        wanted = self._recall.wanted.union(*self._to_ask)
         ready = [task for task in self._tasks if wanted.isdisjoint(task.input_ids)]
         self._tasks = [task for task in self._tasks if not wanted.isdisjoint(task.input_ids)]
         return ready
@@ -133,13 +152,6 @@ class Parked:
             for file in task.inputs:
                 if file.file_id in self._recall.hopeless:
                     self._report.add_once(Event.PROBLEM, file.filename, self._recall.hopeless[file.file_id])
-
-    def _say_begun(self, away: Collection[int]) -> None:
-        with self._store.begin() as connection:
-            found, _ = foreseen(connection, self._mission, sorted(away))
-        for each in found:
-            count = f"{each.files} file{'' if each.files == 1 else 's'}"
-            self._report.add(Event.NOTE, "recall", f"{count}, {size_words(each.size)}, from {each.store}")
 
     # --- which inputs are away ---
 

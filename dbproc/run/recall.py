@@ -68,12 +68,16 @@ class Recall:
     wanted: set[int] = field(default_factory=set)
     given_up: dict[int, str] = field(default_factory=dict)
     hopeless: dict[int, str] = field(default_factory=dict)
+    _waits: dict[tuple[str, str], set[int]] = field(default_factory=lambda: defaultdict(set))  # of a store and a reason
     _tried: dict[_Way, int] = field(default_factory=dict)  # with how many tries there were before
     _rounds: dict[_Way, int] = field(default_factory=lambda: defaultdict(int))
 
-    def want(self, file_ids: Collection[int]) -> None:
-        """Ask for files."""
+    def want(self, file_ids: Collection[int], why_not: str = "") -> None:
+        """Ask for files; `why_not`: expect none of them now."""
         new = set(file_ids) - self.wanted
+        if why_not:
+            self.given_up.update(dict.fromkeys(new, why_not))
+            return
         self.wanted |= new
         self._order(sorted(new))
 
@@ -135,6 +139,10 @@ class Recall:
         if moving is not None and self._has_still_to_try(moving, known.now):
             return True
         sources = [each for each in known.sources[key] if (*key, each.store) not in self._tried]
+        away = [(each.store, self._why_away(each.store)) for each in sources]
+        sources = [each for each, (_, why) in zip(sources, away, strict=True) if not why]
+        if not sources and moving is None and away:
+            return _Not(f"store {away[0][0]}: {away[0][1]}; the next run tries it again", is_tried_again=True)
         if sources:
             self._tried[(*key, sources[0].store)] = 0
             return _order(part, sources[0])
@@ -142,12 +150,17 @@ class Recall:
             return _Not(_waiting_words(moving), is_tried_again=True)
         return _Not(known.failures.get(key) or "no store has a copy of it that is known to be good")
 
+    def _why_away(self, store: str) -> str:
+        """Why a store counts as away: files of it wait for the same reason; nothing where it does not."""
+        return next((why for (name, why), some in self._waits.items() if name == store and len(some) > 1), "")
+
     def _has_still_to_try(self, moving: Transfer, now: dt.datetime) -> bool:
         """Whether a transfer that is open has not been tried yet by this recall."""
         order = moving.order
         way = (order.file_id or 0, order.member, _store(order))
         if moving.next_try is not None and moving.next_try > now:
             self._tried.setdefault(way, moving.tries)
+            self._waits[way[2], moving.reason].add(way[0])
             return False
         if moving.tries > self._tried.setdefault(way, moving.tries):
             return False
@@ -232,11 +245,22 @@ def _waiting_words(moving: Transfer) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromStore:
-    """What would come back from a store."""
+    """What comes back from a store."""
 
     store: str  #: its name
     files: int  #: how many files
     size: int  #: bytes, those of companion directories included
+
+
+def came(connection: Transaction, run_id: int) -> list[FromStore]:
+    """From which stores files came in a run."""
+    of_store: dict[str, set[int]] = defaultdict(set)
+    sizes: dict[str, int] = defaultdict(int)
+    for each in transfers.of_run(connection, RULE, run_id):
+        if each.state.is_complete:
+            of_store[_store(each.order)].add(each.order.file_id or 0)
+            sizes[_store(each.order)] += each.order.size or 0
+    return [FromStore(store=name, files=len(some), size=sizes[name]) for name, some in sorted(of_store.items())]
 
 
 def foreseen(connection: Transaction, mission: Mission, file_ids: Sequence[int]) -> tuple[list[FromStore], set[int]]:

@@ -22,7 +22,7 @@ import pytest
 from dbproc.core.places import StoreSpec
 from tests.kit.commands import REPOSITORY
 from tests.kit.mission import Mission
-from tests.kit.s3 import ENVIRONMENT, S3Server
+from tests.kit.s3 import S3Server
 from tests.kit.ssh import SshServer, running_rclone_sftp
 
 EXAMPLE = REPOSITORY / "examples" / "covis"
@@ -92,24 +92,16 @@ def second_sftp() -> Iterator[SshServer]:
         yield server
 
 
-@pytest.fixture(params=["rclone", "moto"])
-def bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    for name, secret in ENVIRONMENT.items():
-        monkeypatch.setenv(name, secret)
-    server: S3Server = request.getfixturevalue(f"{request.param}_s3")
-    return server.with_bucket()
-
-
 @pytest.fixture
-def covis(database: str, tmp_path: Path, rclone_sftp: SshServer, second_sftp: SshServer, bucket: S3Server) -> Covis:
+def covis(database: str, tmp_path: Path, rclone_sftp: SshServer, second_sftp: SshServer, s3: S3Server) -> Covis:
     mission, hosts, top = Mission(tmp_path / "covis", database), tmp_path / "hosts", uuid.uuid4().hex
     mission.environment["DBPROC_SETTLE_SECONDS"] = "0"
     shutil.copytree(EXAMPLE, mission.root, dirs_exist_ok=True)
     subprocess.run([sys.executable, mission.root / "make_hosts.py", hosts], check=True)
-    found = Covis(mission, hosts, rclone_sftp, second_sftp, bucket, top)
+    found = Covis(mission, hosts, rclone_sftp, second_sftp, s3, top)
     with_urls = runpy.run_path(str(EXAMPLE / "make_hosts.py"))["with_urls"]
     (second_sftp.directory / top).mkdir()
-    urls = {"covis_nas": lines(second_sftp.spec(f"/{top}")), "wasabi": lines(bucket.spec(""))}
+    urls = {"covis_nas": lines(second_sftp.spec(f"/{top}")), "wasabi": lines(s3.spec(""))}
     for host in ("old_covis_nas1", "old_covis_nas5"):
         shutil.copytree(hosts / host, rclone_sftp.directory / top / host)
         urls[host] = lines(rclone_sftp.spec(f"/{top}/{host}"))

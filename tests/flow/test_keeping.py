@@ -60,7 +60,7 @@ def test_an_offloaded_file_stays_an_input_and_comes_back_when_a_job_needs_it(kep
     plan = kept.dbproc("plan").out
     assert "recalls 1 file, 12 B, from near" in plan
     assert "hindered" not in plan
-    kept.run()
+    assert "recall: 1 file, 12 B, from near" in kept.run().out
     assert path.read_text() == "raw_20200101"
     assert name_of("clean", 1, "1.0.1") in kept.names("clean")
     assert kept.rows(OFFLOADED) == []
@@ -296,7 +296,8 @@ def test_a_store_that_hangs_keeps_no_run_from_ending(sqlite_mission: Mission, tm
         force(mission)
         run = mission.start()
         while not mission.rows("SELECT 1 FROM transfer WHERE rule = 'recall' AND state = 'moving'"):
-            assert run.poll() is None
+            assert run.poll() is None, run.communicate()
+            time.sleep(0.05)  # the database is the run's
         told = time.monotonic()
         run.terminate()
         run.communicate(timeout=30)
@@ -351,3 +352,22 @@ def test_a_file_of_which_a_member_does_not_come_stays_offloaded(sqlite_mission: 
     assert (mission.root / "data" / "volume" / "volume_20200101" / "0.bin").read_text() == "block"
     assert mission.rows(OFFLOADED) == []
     mission.dbproc("check", "--deep")
+
+
+def test_many_jobs_wait_for_a_store_that_is_away_and_it_is_asked_a_few_times_only(
+    sqlite_mission: Mission, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbproc.run.parked._MOST_AHEAD", 2)
+    mission = sqlite_mission
+    mission.create(*chain(), store("only", tmp_path / "only"), rule("raw", to=["only"]), retry_seconds=3600)
+    mission.deliver(*(name_of("raw", day) for day in range(1, 9)))
+    mission.run()
+    mission.dbproc("offload", "--product", "raw")
+    (tmp_path / "only").rename(tmp_path / "gone")
+    force(mission)
+    assert mission.run().out.count("waits for raw_") == 8
+    assert mission.one("SELECT count(*) FROM transfer WHERE rule = 'recall'") <= 4
+    (tmp_path / "gone").rename(tmp_path / "only")
+    mission.execute("UPDATE transfer SET next_try = NULL")
+    assert "recall: 8 files" in mission.run().out
+    assert all(name_of("clean", day, "1.0.1") in mission.names("clean") for day in range(1, 9))

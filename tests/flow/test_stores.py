@@ -442,5 +442,12 @@ def test_the_root_is_healed_as_a_store_is_and_what_was_there_is_kept(mission: Mi
     assert [path.read_text() for path in kept] == ["no such thing"]
     assert asked(mission, "stores", "heal")["asked"] == []
     mission.run()  # what was gone and is back is looked at as an input
+    away = good.parent.rename(good.parent.with_name("away"))
+    good.parent.mkdir()
+    left = asked(mission, "stores", "heal", "root", status=1)
+    assert left["asked"] == []
+    assert all("mount the disk" in each["why"] for each in left["left"])
+    good.parent.rmdir()
+    away.rename(good.parent)
     assert "no fault" in mission.dbproc("check", "--deep").out
     mission.check()

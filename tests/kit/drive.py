@@ -101,7 +101,7 @@ def running_drive() -> Iterator[Drive]:
                 self.say(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
                 return
             drive.granted += 1
-            drive.tokens = {f"token{drive.granted}"}
+            drive.tokens.add(f"token{drive.granted}")
             self.say(200, {"access_token": f"token{drive.granted}", "expires_in": 3600})
 
         def get(self) -> None:

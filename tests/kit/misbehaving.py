@@ -120,6 +120,10 @@ class Misbehaving(Stub):
         """To the port of this machine that the path names."""
         self.send(302, b"", {"Location": f"http://127.0.0.1:{self.path.split('/')[2]}/good/a.bin"})
 
+    def way_plain(self) -> None:
+        """To the same port without TLS."""
+        self.send(302, b"", {"Location": f"http://{self.headers['Host']}/good/a"})
+
     def way_status(self) -> None:
         _, _, status, *_ = self.path.split("/")
         retry = {"503": {"Retry-After": "120"}, "429": {"Retry-After": formatdate(4_000_000_000, usegmt=True)}}

@@ -64,8 +64,8 @@ def known_line(private: Path, names: str) -> str:
 
 
 def make_keys(directory: Path) -> None:
-    """Keys of a host and of a user, the user's also with a phrase."""
-    for name, phrase in (("host", ""), ("user", ""), ("locked", PHRASE)):
+    """Keys of a host, of a stranger and of a user, the user's also with a phrase."""
+    for name, phrase in (("host", ""), ("stranger", ""), ("user", ""), ("locked", PHRASE)):
         key = Ed25519PrivateKey.generate()
         how = form.BestAvailableEncryption(phrase.encode()) if phrase else form.NoEncryption()
         private = directory / name
@@ -73,7 +73,7 @@ def make_keys(directory: Path) -> None:
         private.chmod(0o600)
         public = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
         with open(directory / "authorized", "ab") as stream:
-            stream.write(public + b"\n" if name != "host" else b"")
+            stream.write(public + b"\n" if name in ("user", "locked") else b"")
 
 
 @contextmanager

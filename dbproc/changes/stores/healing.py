@@ -22,7 +22,7 @@ from dbproc.core.model import Mission
 from dbproc.core.places import ROOT, StoreSpec, Trust
 from dbproc.core.states import ReplicaState
 from dbproc.core.transfers import OPEN, Order, Spot, Task, TransferState
-from dbproc.database import files, lock, replicas, root, transfers
+from dbproc.database import directories, files, lock, replicas, root, transfers
 from dbproc.database.definition.load import load_definition
 from dbproc.database.files import Part
 from dbproc.database.replicas import Replica
@@ -142,6 +142,7 @@ class _Healing:
     wanted: list[_Wanted] = field(default_factory=list)
     left: list[NotRestored] = field(default_factory=list)
     tidied: int = 0
+    away: dict[str, str] = field(default_factory=dict)
 
     def look(self, spec: StoreSpec) -> None:
         """What is to be restored in a store; what needs it no more is tidied up."""
@@ -192,11 +193,22 @@ class _Healing:
                 is_there = os.path.lexists(path)
                 if is_there and not self._is_rotten(path, part):
                     continue
+                away = "" if is_there or not part.exists else self._away(os.path.dirname(part.path))
+                if away:
+                    self.left.append(NotRestored(store=ROOT, path=part.path, why=away))
+                    continue
                 same = [each for each in others[file_id] if each.member == member and _is_good(each, part)]
                 left = NotRestored(store=ROOT, path=part.path, why="no verified copy of it is known")
                 inner = f"{PRIVATE}/{DIRECTORY}/healed-{file_id}/{part.path}" if is_there else part.path
                 target = Spot(ROOT, inner, f"file://{self.mission.root}/{inner}")
                 self._want(part, same, target, left, rotten=part if is_there else None)
+
+    def _away(self, place: str) -> str:
+        """Why files of a directory are not taken for gone: all of them are, and nobody has recorded that yet."""
+        if place not in self.away:
+            with self.store.begin() as connection:
+                self.away[place] = directories.away_places(connection, self.mission, [place]) or ""
+        return self.away[place]
 
     def _is_rotten(self, path: str, part: Part) -> bool:
         """Whether what is in the place of a file has other bytes."""

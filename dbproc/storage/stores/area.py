@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
@@ -90,6 +91,22 @@ class _AreaUpload(LocalUpload):
         self._directory = directory
         self._shown = f"{place.directory}/{path}"
         super().__init__(place, f"/proc/self/fd/{directory}/{posixpath.basename(path)}", name, offset)
+
+    def _opened(self) -> int:
+        """Open what is private; where a user has put another name of some file there, that makes way."""
+        try:
+            descriptor = os.open(self._partial, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):
+                raise
+        else:
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid():
+                return descriptor
+            os.close(descriptor)
+        with suppress(FileNotFoundError):
+            os.unlink(self._partial)
+        return os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""

@@ -185,10 +185,13 @@ class LocalUpload:
         self._target = target
         self._partial = os.path.join(os.path.dirname(target), partial_name(name))
         self._published = False
-        self._descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        self._descriptor = self._opened()
         self.offset = min(offset, os.fstat(self._descriptor).st_size)
         os.ftruncate(self._descriptor, self.offset)
         self._at = self.offset
+
+    def _opened(self) -> int:
+        return os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
     def prefix(self) -> Iterator[bytes] | None:
         """The bytes that are there already."""
@@ -215,7 +218,7 @@ class LocalUpload:
 
     def finish(self) -> None:
         """Give it the mission's rights, and sync it."""
-        permissions.give(self._partial)
+        permissions.give_open(self._descriptor)
         try:
             os.fsync(self._descriptor)
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -19,6 +19,7 @@ from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError,
 from dbproc.core.places import StoreSpec
 from dbproc.storage.stores.base import Entry, below
 from dbproc.storage.stores.http import HttpPlace, place
+from tests.kit.certificates import server_context
 from tests.kit.misbehaving import AWAY, CONTENT, WHEN, Misbehaving
 from tests.kit.stub import running
 from tests.kit.web import PASSWORD, USER, WebServer
@@ -221,6 +222,19 @@ def test_a_redirect_to_where_no_mission_file_leads_is_not_followed(odd: HttpPlac
 def test_a_loop_of_redirects_ends(odd: HttpPlace) -> None:
     with pytest.raises(PermanentError, match="leads on more than 5 times"):
         odd.look("loop/a")
+    assert len(Misbehaving.asked) == 6
+
+
+def test_a_server_is_trusted_by_its_certificate_and_not_left_for_one_without(tmp_path: Path) -> None:
+    trusted = tmp_path / "server.pem"
+    context = server_context(trusted)
+    with running(Misbehaving, context) as url:
+        with closing(place(spec(url, ca_file=str(trusted)))) as store:
+            assert content_of(store, "good/a") == (0, CONTENT)
+            with pytest.raises(PermanentError, match="leads from https to http://"):
+                store.read("plain/a")
+        with pytest.raises(PermanentError, match="no trusted connection"):
+            place(spec(url)).look("good/a")
 
 
 def test_what_opens_a_server_is_sent_to_no_other(misbehaving: str) -> None:

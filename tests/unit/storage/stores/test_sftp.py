@@ -6,15 +6,16 @@ import datetime as dt
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
-from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
+from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError
 from dbproc.storage.stores.base import below
 from dbproc.storage.stores.sftp import SftpPlace, SftpUpload, place
 from tests.kit.ssh import PASSWORD, PHRASE, SshServer, known_line, running_rclone_sftp
@@ -159,6 +160,37 @@ def test_the_place_itself_has_to_be_there(ssh: SshServer) -> None:
         assert caught.value.is_of_place
 
 
+def test_a_directory_that_may_not_be_written_is_permanent(ssh: SshServer, store: SftpPlace, directory: Path) -> None:
+    if ssh.kind == "rclone":
+        return  # it does all that the user of the tests may do, who may be root
+    (directory / "closed").mkdir()
+    (directory / "closed").chmod(0o555)
+    with pytest.raises(PermanentError, match=r"the server says: permission denied \(status 3\)"):
+        store.upload("closed/a.bin", "t1")
+
+
+def test_a_disk_that_is_full_is_told_as_such(
+    store: SftpPlace, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSH says only that a write failed."""
+    upload = store.upload("a.bin", "t1")
+    ask = store._do
+
+    def full(path: str, work: Callable[[Any], Any]) -> Any:
+        if path == upload._target:
+            raise TemporaryError("failure (status 4)")
+        return ask(path, work)
+
+    monkeypatch.setattr(store, "_do", full)
+    for free, kind in ((1000, RoomError), (1 << 40, TemporaryError)):
+        monkeypatch.setattr(store, "free", lambda free=free: free)
+        with pytest.raises(kind) as caught:
+            upload.write(b"12345")
+        assert type(caught.value) is kind
+    monkeypatch.undo()
+    upload.discard()
+
+
 def test_a_changed_host_key_is_refused_with_both_fingerprints(ssh: SshServer) -> None:
     other = "SHA256:" + "A" * 43
     with pytest.raises(PermanentError, match="nothing was sent") as caught:
@@ -191,7 +223,7 @@ def test_users_are_let_in_by_keys_and_passwords_and_refused_without_a_secret_in_
     for keys in (
         {**locked, "passphrase": "env:DBPROC_TEST_WRONG"},
         {"private_key": "", "password": "env:DBPROC_TEST_WRONG"},
-        {"private_key": f"file:{ssh.keys / 'host'}"},
+        {"private_key": f"file:{ssh.keys / 'stranger'}"},
     ):
         with pytest.raises(PermanentError, match=rf"does not let {ssh.user} in") as caught:
             list(place(ssh.spec(**keys)).entries())
