@@ -158,10 +158,6 @@ def test_runs_are_taken_in_where_they_are_packed_anew_and_kept_in_two_places(cov
     mission.dbproc("offload", "--product", "packed", "--copies", "2")
     assert not path.exists()
     assert "nothing to do" in mission.dbproc("plan").out
-    (covis.new.directory / covis.top / path.relative_to(mission.root)).unlink()
-    assert f"missing {path.relative_to(mission.root)}" in mission.dbproc("stores", "check", "covis_nas", status=1).out
-    mission.dbproc("stores", "heal")
-    assert covis.kept() == kept
     mission.dbproc("recall", f"{SLOW}.7z")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == wanted[str(path.relative_to(mission.root))]
 
