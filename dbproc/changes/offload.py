@@ -33,7 +33,7 @@ from dbproc.storage import layout, moves
 from dbproc.storage.aside import is_whole, move_aside
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import Place
+from dbproc.storage.stores.base import Place, at_most
 from dbproc.transfers.places import open_named
 
 
@@ -182,8 +182,8 @@ class _Stores:
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    def digest(self, store: StoreSpec, path: str, algorithm: str) -> str:
-        """The digest of a file of a store, read now.
+    def digest(self, store: StoreSpec, path: str, algorithm: str, most: int | None) -> str:
+        """The digest of a file of a store of so many bytes, read now.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class _Stores:
             if store.name not in self._opened:
                 self._opened[store.name] = open_named(self._mission, f"store {store.name}")
                 self._closing.callback(self._opened[store.name].close)
-            return _digest(self._opened[store.name], path, algorithm)
+            return _digest(self._opened[store.name], path, algorithm, most)
         except TransferError as error:
             if getattr(error, "is_of_place", False):
                 self._away[store.name] = error
@@ -224,11 +224,11 @@ def _inode(path: str) -> str:
     return f"{status.st_dev}:{status.st_ino}"
 
 
-def _digest(place: Place, path: str, algorithm: str) -> str:
+def _digest(place: Place, path: str, algorithm: str, most: int | None) -> str:
     found = Digests([algorithm])
     reader = place.read(path)
     try:
-        for chunk in reader:
+        for chunk in at_most(reader, most):
             found.update(chunk)
     finally:
         reader.close()
@@ -266,7 +266,7 @@ class _Copies:
     def _fault(self, store: StoreSpec, copy: Replica) -> str:
         """Why a copy is not good as it is read now; nothing where it is."""
         try:
-            digest = self._stores.digest(store, copy.path, algorithm_of(self._part.digest))
+            digest = self._stores.digest(store, copy.path, algorithm_of(self._part.digest), self._part.size)
         except GoneError as error:
             self._seen.append((copy, ReplicaState.MISSING, str(error)))
             return str(error)

@@ -5,6 +5,7 @@ What is offloaded comes back, and what is gone or rotten here and good in a stor
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def recall(store: Store, choice: Choice, *, only_look: bool = False, observe: Ob
     away = [row for row in rows if row.standing is Standing.OFFLOADED]
     with store.begin() as connection:
         stores, nowhere = foreseen(connection, ground.mission, [row.file_id for row in away])
-    done = Recall(store, ground.mission)
+    done = Recall(store, ground.mission, asked=dt.datetime.now(dt.UTC))
     if only_look:
         done.hopeless.update(dict.fromkeys(nowhere, "no store has a copy of it that is known to be good"))
     else:

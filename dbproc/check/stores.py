@@ -31,7 +31,7 @@ from dbproc.database.replicas import Replica
 from dbproc.database.store import Store, Transaction
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import Entry, Place, below
+from dbproc.storage.stores.base import Entry, Place, at_most, below
 from dbproc.system.signals import keep_time
 from dbproc.transfers.limits import Bandwidth
 from dbproc.transfers.places import STORE, open_named
@@ -353,7 +353,7 @@ class _Check:
         """Read a copy; what is wrong with its bytes, or nothing."""
         algorithm = algorithm_of(part.digest)
         try:
-            digest, size = self._digest(place, replica.path, algorithm)
+            digest, size = self._digest(place, replica.path, algorithm, part.size)
         except GoneError:
             self._find(StoreFault.UNREAD, replica.path, _name(part), "it went away meanwhile")
             return ""
@@ -368,10 +368,10 @@ class _Check:
             self._find(StoreFault.CHANGED, replica.path, _name(part), why)
         return why
 
-    def _digest(self, place: Place, path: str, algorithm: str) -> tuple[str, int]:
+    def _digest(self, place: Place, path: str, algorithm: str, most: int | None) -> tuple[str, int]:
         digests, size, going_on = Digests([algorithm]), 0, threading.Event()
         with closing(place.read(path)) as reader:
-            for chunk in reader:
+            for chunk in at_most(reader, most):
                 digests.update(chunk)
                 size += len(chunk)
                 keep_time()

@@ -38,6 +38,8 @@ and exits with its ``exit_status``. What is not a :class:`DbprocError` is a defe
 
 from __future__ import annotations
 
+from dbproc.core.redaction import without_credentials
+
 EXIT_DONE = 0
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
@@ -171,6 +173,9 @@ class TransferError(DbprocError):
     """
 
     of_target = False
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_credentials(message))
 
 
 class TemporaryError(TransferError):

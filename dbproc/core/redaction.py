@@ -1,5 +1,7 @@
 """Passwords: hidden wherever something is told, and kept from the processes that a run starts.
 
+Credentials of places are remembered when they are used, and hidden in what a peer says: some repeat what they are sent.
+
 The password of the database is dbproc's alone. It comes in a URL, given with ``-m`` or in ``DBPROC_MISSION``, or in
 ``PGPASSWORD``; no code and no inspector has any business with it.
 """
@@ -18,6 +20,24 @@ _IN_URL = re.compile(
     re.VERBOSE,
 )
 _AS_SETTING = re.compile(r"""(password\s*=\s*)('[^']*'|"[^"]*"|[^\s&,;)'"]+)""", re.IGNORECASE)
+
+_OF_HEADER = re.compile(r"""\b((?:Basic|Bearer)\s+|Signature=)[\w.~+/=-]{8,}""")
+_SHORTEST = 4
+_USED: set[str] = set()
+
+
+def remember(secret: str) -> str:
+    """Have a credential be hidden from now on; gives it."""
+    if len(secret) >= _SHORTEST:
+        _USED.add(secret)
+    return secret
+
+
+def without_credentials(text: str) -> str:
+    """The text with ``***`` for each credential that was used, and for what stands for one in requests."""
+    for secret in sorted(_USED, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return _OF_HEADER.sub(rf"\1{HIDDEN}", text)
 
 
 def masked(text: str) -> str:

@@ -61,10 +61,13 @@ class Recall:
         By file: why it does not come now, and is tried again later.
     hopeless
         By file: why it does not come before a person has done something.
+    asked
+        When a person asked for them: what failed for good before is tried again. None: nobody did.
     """
 
     store: Store
     mission: Mission
+    asked: dt.datetime | None = None
     wanted: set[int] = field(default_factory=set)
     given_up: dict[int, str] = field(default_factory=dict)
     hopeless: dict[int, str] = field(default_factory=dict)
@@ -103,7 +106,7 @@ class Recall:
         if not file_ids:
             return False
         with self.store.begin() as connection:
-            known = _Known.of(connection, self.mission, file_ids)
+            known = _Known.of(connection, self.mission, file_ids, self.asked)
             orders: list[Order] = []
             is_open = False
             for part in known.parts:
@@ -180,14 +183,20 @@ class _Known:
     now: dt.datetime
 
     @staticmethod
-    def of(connection: Transaction, mission: Mission, file_ids: Sequence[int]) -> _Known:
-        """Ask it."""
+    def of(
+        connection: Transaction, mission: Mission, file_ids: Sequence[int], asked: dt.datetime | None = None
+    ) -> _Known:
+        """Ask it; what failed before `asked` counts no more."""
         to_root = [
             each
             for each in transfers.of_files(connection, file_ids)
             if each.order.target.place == ROOT and each.order.task in (Task.RECALL, Task.HEAL)
         ]
-        failed = [each for each in to_root if each.state is TransferState.FAILED]
+        failed = [
+            each
+            for each in to_root
+            if each.state is TransferState.FAILED and (asked is None or (each.since or asked) >= asked)
+        ]
         return _Known(
             parts=list(files.parts_of(connection, file_ids)),
             back=replication.parts_back(connection, file_ids),

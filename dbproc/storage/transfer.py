@@ -25,17 +25,20 @@ from dbproc.core.errors import (
 from dbproc.storage.behind import AtOnce, Behind
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import Entry, Place, Reader, Upload
+from dbproc.storage.stores.base import SLOWEST, Entry, Place, Reader, Upload
 
 CHECKPOINT_BYTES = 64 << 20
 CHECKPOINT_SECONDS = 10.0
-_SLOWEST = 100.0  # bytes per second: a peer that sends less, for as long as the place's timeout, counts as gone
 _ROOM_EVERY = 16 << 20
 _MUCH = 8 << 20
 
 
 class MismatchError(TransferError):
     """The bytes that came are not those that were promised, or not those that are read back."""
+
+
+class EndlessError(TemporaryError):
+    """The origin tells no size, and sent more than there is room for; what was written is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +164,11 @@ def _moved(order: Order, upload: Upload, watcher: Watcher) -> Moved:
     reader, upload = _begun(order, upload, watcher)
     try:
         with closing(reader):
-            digests = _came(order, reader, upload, watcher)
+            digests, size = _came(order, reader, upload, watcher)
             entry = reader.entry
         promised = (*order.expected, *entry.digests)
-        return _ended(order, entry, upload, digests, promised, watcher)
-    except MismatchError:
+        return _ended(order, entry, upload, digests, size, promised, watcher)
+    except (MismatchError, EndlessError):
         upload.discard()
         raise
     finally:
@@ -234,8 +237,9 @@ def _refuse_full(order: Order, more: int) -> None:
         raise RoomError(f"{order.target.url} has {free:,} bytes free; {needed}")
 
 
-def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Digests:
-    """Write what comes, and digest it, both behind the reading where it is much; the digests of all bytes."""
+def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> tuple[Digests, int]:
+    """Write what comes, and digest it, both behind the reading where it is much; the digests of all bytes, and how many
+    these are."""
     promised = (*order.expected, *reader.entry.digests)
     digests = Digests((order.algorithm, *map(algorithm_of, promised)))
     at = _hash_prefix(reader, upload, digests)
@@ -253,6 +257,8 @@ def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Dig
             if total is not None and at < total:
                 raise TemporaryError(f"it ended after {at:,} of {total:,} bytes")
         except TemporaryError as error:
+            if isinstance(error, RoomError) and total is None and order.size is None:
+                raise EndlessError(f"it tells no size, and sent {at:,} bytes without an end; {error}") from error
             if not error.of_target:
                 writing.wait()
                 writer.save()
@@ -261,13 +267,15 @@ def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> Dig
         hashing.wait()
     if order.size is not None and at != order.size:
         raise MismatchError(f"{at:,} bytes came and not the {order.size:,} that were promised")
-    return digests
+    return digests, at
 
 
 def _refuse_too_many(order: Order, at: int, total: int | None, last: int) -> None:
     """Where the origin told how many bytes there are no more may come; else there must be room all the while."""
     if total is not None and at > total:
         raise MismatchError(f"it sends more than the {total:,} bytes that it told")
+    if total is None and order.size is not None and at > order.size:
+        raise MismatchError(f"it sends more than the {order.size:,} bytes that were promised")
     if total is None and at % _ROOM_EVERY < last:
         _refuse_full(order, 0)
 
@@ -329,13 +337,19 @@ def _at_some_rate(chunks: Reader, seconds: float) -> Iterator[bytes]:
         count += len(chunk)
         passed = time.monotonic() - began
         if passed >= seconds:
-            if count < _SLOWEST * passed:
+            if count < SLOWEST * passed:
                 raise TemporaryError(f"it sent {count:,} bytes in {passed:.0f} s, which is next to nothing")
             began, count = time.monotonic(), 0
 
 
 def _ended(
-    order: Order, entry: Entry, upload: Upload, digests: Digests, promised: tuple[str, ...], watcher: Watcher
+    order: Order,
+    entry: Entry,
+    upload: Upload,
+    digests: Digests,
+    size: int,
+    promised: tuple[str, ...],
+    watcher: Watcher,
 ) -> Moved:
     """What is all there is compared, read back and published."""
     equal, other = digests.compared(promised)
@@ -345,14 +359,14 @@ def _ended(
     with _of_target():
         upload.finish()
     watcher.checking(digest)
-    size = entry.size if entry.size is not None else -1
     with _of_target():
         if upload.reads_before:
-            size = _refuse_other(upload.read_back, digest, size)
+            _refuse_other(upload.read_back, digest, size)
         placed = _put(order, upload, digest)
         if not upload.reads_before:
-            size = _refuse_other(upload.read_back, digest, size)
-    return Moved(size=size, digest=digest, why="" if equal else _doubt(order, digest, entry), placed=placed)
+            _refuse_other(upload.read_back, digest, size)
+    why = "" if equal else _doubt(order, digest, entry, size)
+    return Moved(size=size, digest=digest, why=why, placed=placed)
 
 
 def _put(order: Order, upload: Upload, digest: str) -> str:
@@ -366,20 +380,21 @@ def _put(order: Order, upload: Upload, digest: str) -> str:
         return ""
 
 
-def _refuse_other(read: Callable[[], Iterator[bytes]], digest: str, size: int) -> int:
-    """Read back what was written; MismatchError where it is something else. Gives the number of bytes."""
+def _refuse_other(read: Callable[[], Iterator[bytes]], digest: str, size: int) -> None:
+    """Read back what was written; MismatchError where it is something else."""
     found, count = Digests([algorithm_of(digest)]), 0
-    with _behind(size < 0 or size > _MUCH) as hashing:
+    with _behind(size > _MUCH) as hashing:
         for chunk in read():
             hashing.do(partial(found.update, chunk))
             count += len(chunk)
+            if count > size:
+                break
         hashing.wait()
-    if found.of(algorithm_of(digest)) != digest or (size >= 0 and count != size):
+    if count != size or found.of(algorithm_of(digest)) != digest:
         raise MismatchError("the bytes that are read back are not those that were written")
-    return count
 
 
-def _doubt(order: Order, digest: str, entry: Entry) -> str:
+def _doubt(order: Order, digest: str, entry: Entry, size: int) -> str:
     """Why a file whose origin promised no digest is not verified; nothing where it is."""
     if order.origin_is_here:
         return ""
@@ -388,7 +403,7 @@ def _doubt(order: Order, digest: str, entry: Entry) -> str:
     with closing(order.origin.read(order.origin_path)) as again:
         if again.entry.size != entry.size:
             return "the origin's file had another size when it was read a second time"
-        _refuse_other(lambda: iter(again), digest, -1)
+        _refuse_other(lambda: iter(again), digest, size)
     return ""
 
 

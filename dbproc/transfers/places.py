@@ -89,8 +89,9 @@ _HOUR = 3600.0
 
 
 def reserve(mission: Mission, origin: str, target: str) -> int:
-    """The bytes that must stay free at a target: as it says, or as the source of what arrives in incoming says."""
-    name = origin if target == INCOMING and origin.startswith(SOURCE) else target
+    """The bytes that must stay free at a target: as it says, or of what arrives in incoming or comes back into the root
+    as the place says from which it comes."""
+    name = origin if target in (ROOT, INCOMING) else target
     return 0 if name in (ROOT, INCOMING) else int(specified(mission, name).reserve * _GIB)
 
 

@@ -20,7 +20,7 @@ from dbproc.database import transfers
 from dbproc.database.store import Store, Transaction
 from dbproc.storage import transfer as storage
 from dbproc.storage.durable import sync_directory
-from dbproc.storage.transfer import MismatchError, Moved
+from dbproc.storage.transfer import EndlessError, MismatchError, Moved
 from dbproc.transfers import endings, line, places
 from dbproc.transfers.endings import Completed
 from dbproc.transfers.facts import facts_of
@@ -270,7 +270,7 @@ class _Work:
 
     def _end(self, connection: Transaction, job: Job, error: Exception) -> None:
         """What did not succeed is recorded as far as it came, and what follows."""
-        durable = 0 if isinstance(error, MismatchError) else job.durable
+        durable = 0 if isinstance(error, MismatchError | EndlessError) else job.durable
         number = job.transfer.transfer_id
         transfers.note(connection, [{"number": number, "durable_bytes": durable, **_facts(job)}])
         self._failed(connection, job.transfer, error)

@@ -72,6 +72,18 @@ def force(mission: Mission) -> None:
 
 
 @pytest.mark.both_databases
+def test_who_asks_for_a_file_again_has_it_tried_again(kept: Mission, tmp_path: Path) -> None:
+    path = kept.files()[RAW].path
+    kept.dbproc("offload", RAW)
+    path.parent.rmdir()
+    path.parent.symlink_to(tmp_path)
+    assert "leads out" in kept.dbproc("recall", RAW, status=1).out
+    path.parent.unlink()
+    assert f"recalled {RAW}" in kept.dbproc("recall", RAW).out
+    assert path.read_text() == "raw_20200101"
+
+
+@pytest.mark.both_databases
 def test_a_file_is_offloaded_only_while_its_copies_are_good_now(kept: Mission) -> None:
     path = kept.files()[RAW].path
     near(kept).write_text("rotten")

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
@@ -107,6 +108,15 @@ class Misbehaving(Stub):
             self.connection.recv(1)
         self.close_connection = True
 
+    def way_drip(self) -> None:
+        """A byte from time to time, for ever: of the head, or of the bytes (`drip/body`)."""
+        start = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+        is_head = not self.path.startswith("/drip/body")
+        self.wfile.write(start + (b"X: " if is_head else b"Transfer-Encoding: chunked\r\n\r\n"))
+        while True:
+            self.wfile.write(b"a" if is_head else b"1\r\n<\r\n")
+            time.sleep(0.2)
+
     def way_more(self) -> None:
         self.send(200, CONTENT + b"more", {**self.headers_of(), "Content-Length": str(len(CONTENT))})
 
@@ -129,6 +139,10 @@ class Misbehaving(Stub):
         retry = {"503": {"Retry-After": "120"}, "429": {"Retry-After": formatdate(4_000_000_000, usegmt=True)}}
         words = b"" if self.command == "HEAD" else b"in the peer's words"
         self.send(int(status), words, {"Content-Type": "text/plain", **retry.get(status, {})})
+
+    def way_echo(self) -> None:
+        """Says what it was sent."""
+        self.send(403, b"" if self.command == "HEAD" else str(self.headers).encode(), {"Content-Type": "text/plain"})
 
     def way_no_head(self) -> None:
         self.send(405) if self.command == "HEAD" else self.send_range(CONTENT, self.headers_of())

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from dbproc.core.errors import PermanentError
+from dbproc.core.errors import PermanentError, TemporaryError
 from dbproc.core.filenames import UNFIT
 
 _OWN, _PART = ".dbproc-", ".part"
@@ -21,6 +21,9 @@ _LONGEST_NAME = 255
 
 CHUNK = 1 << 20
 """Bytes that are read and written at a time, at most."""
+
+SLOWEST = 100.0
+"""Bytes per second: a peer that sends less, for as long as the place's timeout, counts as gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +183,22 @@ class Place(Protocol):
 
     def close(self) -> None:
         """End every connection."""
+
+
+def at_most(reader: Reader, size: int | None) -> Iterator[bytes]:
+    """What a reader gives; where its place tells no size, no more than `size`, if that is known.
+
+    Raises
+    ------
+    TemporaryError
+        There is more.
+    """
+    count = 0
+    for chunk in reader:
+        count += len(chunk)
+        if reader.entry.size is None and size is not None and count > size:
+            raise TemporaryError(f"it sends more than {size:,} bytes, and tells no size")
+        yield chunk
 
 
 def partial_name(name: str) -> str:

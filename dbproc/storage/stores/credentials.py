@@ -10,6 +10,7 @@ import os
 import stat
 
 from dbproc.core.errors import PermanentError
+from dbproc.core.redaction import remember
 
 _FOR_OTHERS = 0o077
 _LARGEST = 1 << 20
@@ -32,7 +33,7 @@ def value(reference: str) -> str:
     text = found(name.strip()).strip()
     if not text:
         raise PermanentError(f"the credential {reference} is empty")
-    return text
+    return remember(text)
 
 
 def path(reference: str) -> str:

@@ -19,6 +19,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TemporaryError
 from dbproc.core.places import PlaceSpec
+from dbproc.core.redaction import remember
 from dbproc.storage.stores import rest
 from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
@@ -235,7 +236,7 @@ class _Account:
             words = f"{said.get('error', '')} {said.get('error_description', '')}"
             rest.refuse(f"{self._name}: the service account gets no token of {self._service.host}", answer, words)
         given = _json(self._service.host, answer)
-        self._token = str(given.get("access_token", ""))
+        self._token = remember(str(given.get("access_token", "")))
         self._until = time.monotonic() + float(given.get("expires_in", 0)) - _EARLY_SECONDS
 
     def _assertion(self) -> str:

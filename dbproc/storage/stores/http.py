@@ -22,6 +22,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
+from dbproc.core.redaction import remember
 from dbproc.storage.stores import credentials, http_digests, index_pages, reach, webdav
 from dbproc.storage.stores.base import CHUNK, Entry, partial_name, refuse_leading_out
 from dbproc.storage.stores.rest import broken, fault, http_date, range_of
@@ -460,4 +461,4 @@ def _authorization(spec: PlaceSpec, named: str) -> str:
     if not user:
         return ""
     both = f"{user}:{credentials.value(spec.password)}"
-    return "Basic " + base64.b64encode(both.encode()).decode()
+    return "Basic " + remember(base64.b64encode(both.encode()).decode())

@@ -19,6 +19,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
+from dbproc.core.redaction import without_credentials
 from dbproc.storage.stores import reach
 from dbproc.storage.stores.base import CHUNK, Entry
 
@@ -214,7 +215,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def fault(what: str, status: int, words: str, headers: Mapping[str, str]) -> TransferError:
     """What is wrong, by the status of an answer."""
-    said = " ".join(words.split())[:_WORDS] or responses.get(status, "no such status")
+    said = " ".join(without_credentials(words).split())[:_WORDS] or responses.get(status, "no such status")
     text = f"{what}: {said} ({status})"
     if status in (404, 410):
         return GoneError(text)
@@ -236,7 +237,7 @@ def broken(host: str, error: Exception) -> TransferError:
     if isinstance(error, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
         return TemporaryError(f"{host}: cannot be connected to: {_cause(error)}", is_of_place=True)
     if isinstance(error, exceptions.ReadTimeoutError):
-        return TemporaryError(f"{host}: sends nothing any more")
+        return TemporaryError(f"{host}: sends nothing any more, or next to nothing")
     return TemporaryError(f"{host}: the connection broke: {_cause(error)}")
 
 

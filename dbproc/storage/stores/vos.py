@@ -23,6 +23,7 @@ from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
 from dbproc.core.places import PlaceSpec
+from dbproc.core.redaction import without_credentials
 from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, partial_name, refuse_leading_out
 from dbproc.storage.stores.credentials import value
@@ -187,7 +188,8 @@ class VosPlace:
             if phase == "COMPLETED":
                 return
             if phase in ("ERROR", "ABORTED"):
-                words = " ".join(self._ask("GET", f"{job}/error").data.decode(errors="replace").split())[:300]
+                said = without_credentials(self._ask("GET", f"{job}/error").data.decode(errors="replace"))
+                words = " ".join(said.split())[:300]
                 if "DuplicateNode" in words:
                     raise TakenError(f"{self.url}: {path} is there already, and is not overwritten")
                 raise TemporaryError(f"{self.url}: {path}: {words or phase}")

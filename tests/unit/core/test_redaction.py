@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dbproc.core.errors import DatabaseError
+from dbproc.core.errors import DatabaseError, TemporaryError, TransferError
 from dbproc.core.events import LOGGER, Event, Report
-from dbproc.core.redaction import masked
+from dbproc.core.redaction import masked, remember
 from dbproc.database.store import Store, create_database, database_url, open_store
 from dbproc.engines.environment import public_environment
 from dbproc.engines.process import environment
@@ -170,3 +170,14 @@ def test_no_argument_of_a_code_is_the_password(monkeypatch: pytest.MonkeyPatch) 
         assert argument(word, {}, day) == word
     assert argument("$PGUSER-${WORD}", {}, day) == "me-a $PGUSER"
     assert argument("~/x", {}, day) == "/home/me/x"
+
+
+# --- credentials of places ---
+
+
+def test_what_a_peer_says_holds_no_credential_that_was_used_and_nothing_that_stands_for_one() -> None:
+    remember("k3y+of/a-store")
+    remember("abc")  # too short to be told from words
+    said = "no abc with k3y+of/a-store; Authorization: Bearer abcdefgh.ij, Basic bWU6eA==xx; Signature=0123456789abcdef"
+    hidden = "no abc with ***; Authorization: Bearer ***, Basic ***; Signature=***"
+    assert str(TemporaryError(said)) == str(TransferError(said)) == hidden

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ import pytest
 from dbproc.core.errors import PermanentError, RoomError, TakenError, TemporaryError
 from dbproc.storage import transfer
 from dbproc.storage.digest import state_of
-from dbproc.storage.stores.base import Entry
-from dbproc.storage.stores.local import LocalPlace, LocalUpload
-from dbproc.storage.transfer import MismatchError, Moved, Order, move
+from dbproc.storage.stores.base import Entry, at_most
+from dbproc.storage.stores.local import LocalPlace, LocalReader, LocalUpload
+from dbproc.storage.transfer import EndlessError, MismatchError, Moved, Order, move
 from tests.kit.places import Cut, Told
 
 BYTES = bytes(range(256)) * 20_000  # five chunks
@@ -170,7 +171,7 @@ def test_other_bytes_than_promised_are_thrown_away(make: Callable[..., Any]) -> 
     assert _there(order) == STRANGERS
 
 
-def _of_size(size: int) -> Callable[[Entry], Entry]:
+def _of_size(size: int | None) -> Callable[[Entry], Entry]:
     return lambda entry: replace(entry, size=size)
 
 
@@ -191,6 +192,33 @@ def test_bytes_that_are_read_back_otherwise(make: Callable[..., Any], monkeypatc
     monkeypatch.setattr(LocalUpload, "read_back", lambda self: iter([b"other", BYTES[5:]]))
     with pytest.raises(MismatchError, match="read back"):
         move(order, Watch())
+    assert _there(order) == STRANGERS
+
+
+def test_reading_back_ends_where_more_comes_than_was_written(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = make()
+    monkeypatch.setattr(LocalUpload, "read_back", lambda self: repeat(BYTES))
+    with pytest.raises(MismatchError, match="read back"):
+        move(order, Watch())
+    assert _there(order) == STRANGERS
+
+
+def test_bytes_without_an_end_leave_nothing_and_no_full_disk(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_ROOM_EVERY", 1 << 20)
+    order = make(reserve=50 << 20)
+    rooms = chain([1 << 30] * 3, repeat(40 << 20))
+    monkeypatch.setattr(LocalPlace, "free", lambda self: next(rooms))
+    endless = Told(order.origin.directory, _of_size(None))
+    monkeypatch.setattr(LocalReader, "__iter__", lambda self: repeat(BYTES))
+    with pytest.raises(EndlessError, match=r"tells no size, and sent .* bytes without an end; .* bytes free"):
+        move(replace(order, origin=endless), Watch())
+    assert _there(order) == STRANGERS
+    with pytest.raises(MismatchError, match=r"more than the 5,120,000 bytes that were promised"):
+        move(replace(order, origin=endless, size=len(BYTES), reserve=0), Watch())
     assert _there(order) == STRANGERS
 
 
@@ -253,3 +281,11 @@ def test_an_origin_that_is_written_to_meanwhile(make: Callable[..., Any], monkey
     with pytest.raises(TemporaryError, match=r"changed while it was read|ended after"):
         move(order, watch)
     assert "b/x.bin" not in _there(order)
+
+
+def test_of_a_copy_whose_place_tells_no_size_no_more_is_read_than_it_has(make: Callable[..., Any]) -> None:
+    place = make().origin
+    assert b"".join(at_most(Told(place.directory, _of_size(None)).read("a/x.bin"), len(BYTES))) == BYTES
+    assert b"".join(at_most(place.read("a/x.bin"), 1)) == BYTES
+    with pytest.raises(TemporaryError, match="sends more than 100 bytes, and tells no size"):
+        list(at_most(Told(place.directory, _of_size(None)).read("a/x.bin"), 100))

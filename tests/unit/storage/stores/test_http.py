@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import os
@@ -159,6 +160,19 @@ def test_users_are_let_in_and_refused_without_a_secret_in_the_words(
     assert "wrongsecret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("keys", [{"token": "env:DBPROC_TEST_WEB"}, {"user": "me", "password": "env:DBPROC_TEST_WEB"}])
+def test_no_secret_is_told_where_a_server_repeats_what_it_was_sent(
+    misbehaving: str, monkeypatch: pytest.MonkeyPatch, keys: dict[str, str]
+) -> None:
+    monkeypatch.setenv("DBPROC_TEST_WEB", "s3cretw0rd/+")
+    with closing(place(spec(misbehaving, **keys))) as store, pytest.raises(PermanentError) as caught:
+        store.read("echo/a")
+    told = str(caught.value)
+    assert "***" in told
+    assert "s3cretw0rd" not in told
+    assert base64.b64encode(b"me:s3cretw0rd/+").decode() not in told
+
+
 def test_a_file_is_told_with_its_strong_etag_its_time_and_its_digests(odd: HttpPlace) -> None:
     when = dt.datetime.fromtimestamp(WHEN, dt.UTC)
     assert odd.look("good/a") == Entry(path="good/a", size=len(CONTENT), modified=when, etag="version-1")
@@ -192,6 +206,15 @@ def test_a_reading_goes_on_by_the_strong_etag_or_size_and_time(odd: HttpPlace) -
 def test_a_body_that_ends_before_its_end_or_stops_is_temporary(odd: HttpPlace, way: str) -> None:
     with pytest.raises(TemporaryError, match=r"127\.0\.0\.1: "):
         content_of(odd, f"{way}/a")
+
+
+@pytest.mark.parametrize("way", ["drip/head", "drip/body"])
+def test_a_server_that_sends_next_to_nothing_is_given_up_whatever_it_sends(misbehaving: str, way: str) -> None:
+    with closing(place(spec(f"{misbehaving}", timeout=dt.timedelta(seconds=0.5)))) as store:
+        for ask in (store.look, lambda path: list(store.entries(path)), lambda path: content_of(store, path)):
+            if way == "drip/head" or ask != store.look:
+                with pytest.raises(TemporaryError, match="next to nothing"):
+                    ask(way)
 
 
 def test_more_than_was_told_is_not_read_and_spoils_no_later_answer(odd: HttpPlace) -> None:
