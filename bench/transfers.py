@@ -15,7 +15,9 @@ from pathlib import Path
 
 from bench.places import Place
 from bench.table import Row
+from dbproc.storage.stores import hostkeys
 from tests.big.footprint import Footprint, footprint
+from tests.kit import ssh
 
 ROOT = Path(__file__).resolve().parent.parent
 RCLONE = str(Path(sys.executable).parent / "rclone")
@@ -189,13 +191,9 @@ def _sftp(made: Path, directory: Path) -> Iterator[Served]:
     keys = directory / "keys"
     if not keys.exists():
         keys.mkdir()
-        for name in ("host", "user"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / name)], check=True)
-        (keys / "authorized").write_text((keys / "user.pub").read_text())
+        ssh.make_keys(keys)
     options = ["--key", str(keys / "host"), "--authorized-keys", str(keys / "authorized"), str(made)]
-    fingerprint = subprocess.run(
-        ["ssh-keygen", "-l", "-f", str(keys / "host.pub")], check=True, capture_output=True, text=True
-    ).stdout.split()[1]
+    fingerprint = hostkeys.fingerprint(ssh.public_key(keys / "host"))
     with _serving("sftp", options, "127.0.0.1:") as address:
         port = address.rpartition(":")[2]
         source = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from dbproc.core.remote import Seen
 from dbproc.core.transfers import OPEN, TransferState
@@ -68,12 +69,25 @@ def unfinished(connection: Connection, source: str) -> frozenset[str]:
 
 
 def waiting(connection: Connection, source: str) -> dict[str, int]:
-    """The files of a source that are asked for and not at an end: their transfers by their paths."""
+    """The files of a source that were asked for and wait, or failed: their transfers by their paths."""
     statement = select(_FILE.c.path, _FILE.c.transfer_id).join(
         _TRANSFER, _TRANSFER.c.transfer_id == _FILE.c.transfer_id
     )
-    rows = connection.execute(statement.where(_FILE.c.source == source, _TRANSFER.c.state.in_(OPEN)))
+    states = (*OPEN, TransferState.FAILED)
+    rows = connection.execute(statement.where(_FILE.c.source == source, _TRANSFER.c.state.in_(states)))
     return {row[0]: row[1] for row in rows}
+
+
+def disputed(connection: Connection, source: str) -> dict[str, tuple[int, str]]:
+    """The files of a source with other bytes than a side file promised: path → transfer, and what was promised."""
+    columns = (_FILE.c.path, _FILE.c.transfer_id, _TRANSFER.c.expected)
+    statement = select(*columns).join(_TRANSFER, _TRANSFER.c.transfer_id == _FILE.c.transfer_id)
+    is_other = or_(
+        _TRANSFER.c.state == TransferState.FAILED,
+        and_(_TRANSFER.c.state == TransferState.WAITING, _TRANSFER.c.mismatches > 0),
+    )
+    rows = connection.execute(statement.where(_FILE.c.source == source, _TRANSFER.c.expected_of != "", is_other))
+    return {path: (number, next(iter(json.loads(expected)), "")) for path, number, expected in rows}
 
 
 def record_asked(connection: Connection, source: str, asked: Sequence[tuple[Seen, int]]) -> None:

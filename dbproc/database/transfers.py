@@ -337,6 +337,7 @@ def renew(connection: Connection, number: int, order: Order) -> bool:
         "expected": json.dumps(order.expected),
         "expected_of": order.expected_of,
         "reason": "the file at its origin has changed",
+        "shasum": None,
         **{"next_try": None, "tries": 0, "mismatches": 0},
     }
     waiting = update(_T).where(_T.c.transfer_id == number, _T.c.state == TransferState.WAITING)

@@ -89,7 +89,7 @@ def scan(
     unsettled: list[str] = []
     unreadable: list[tuple[str, str]] = []
     for entry in found:
-        if entry.name in companions or not fnmatchcase(entry.name, pattern) or _is_of_the_filesystem(entry):
+        if entry.name in companions or not fnmatchcase(entry.name, pattern) or _is_nobodys(entry):
             continue
         if is_partial(entry.name):
             continue  # of a transfer, which says itself how it stands
@@ -161,9 +161,10 @@ def _settle_seconds(mission: Mission) -> float:
         raise UserError(f"DBPROC_SETTLE_SECONDS={given!r} is not a number of seconds") from error
 
 
-def _is_of_the_filesystem(entry: os.DirEntry[str]) -> bool:
-    """Whether it is where a filesystem check puts what it found, at the top of a filesystem of its own."""
-    return entry.name == "lost+found" and entry.is_dir(follow_symlinks=False)
+def _is_nobodys(entry: os.DirEntry[str]) -> bool:
+    """Whether nobody delivers it: a transfer has begun it, or a filesystem check puts there what it found, at the top
+    of a filesystem of its own."""
+    return is_partial(entry.name) or (entry.name == "lost+found" and entry.is_dir(follow_symlinks=False))
 
 
 def _companions(entries: list[os.DirEntry[str]], has_companion: Callable[[str], bool]) -> set[str]:

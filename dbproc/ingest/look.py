@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from dbproc.core.errors import FormatError, PermanentError, TemporaryError, TransferError
@@ -116,6 +116,7 @@ def _look(store: Store, mission: Mission, source: SourceSpec, place: Place, foun
     with store.begin() as connection:
         known, done = remotefiles.known(connection, source.name)
         waiting = remotefiles.waiting(connection, source.name)
+        disputed = remotefiles.disputed(connection, source.name)
     found.listing = list_source(place, source, done, dt.datetime.now(dt.UTC).date(), known)
     found.failure = next(iter(found.listing.failures), None)
     found.news = news(found.listing.seen, known, found.listing.listed)
@@ -140,6 +141,20 @@ def _look(store: Store, mission: Mission, source: SourceSpec, place: Place, foun
                 raise
             continue
         found.wanted.append(_Wanted(seen, seen.path not in known, number, digest))
+    found.wanted += _promised_anew(found, disputed, beside)
+
+
+def _promised_anew(found: Found, disputed: Mapping[str, tuple[int, str]], beside: SideFiles) -> Iterator[_Wanted]:
+    """The files that came with other bytes than a side file promised, of which it promises others by now."""
+    others = {each.path for each in found.news.files}
+    for seen in found.listing.seen:
+        if seen.path not in disputed or seen.path in others:
+            continue
+        number, promised = disputed[seen.path]
+        with suppress(TransferError):  # what the transfer says of it stands
+            digest = beside.of(seen.path)
+            if digest is not None and digest[0] != promised:
+                yield _Wanted(seen, False, number, digest)
 
 
 def ask(store: Store, mission: Mission, source: SourceSpec, found: Found) -> None:
@@ -161,6 +176,7 @@ def _ask(store: Store, mission: Mission, source: SourceSpec, found: Found, some:
         asked = [(each.seen, number) for each, number in zip(fresh, numbers, strict=True)]
         for each in some:
             if each.transfer_id is not None:
+                transfers.retry(connection, [each.transfer_id])
                 transfers.renew(connection, each.transfer_id, _order(mission, source, found.url, each))
                 asked.append((each.seen, each.transfer_id))
         remotefiles.record_asked(connection, source.name, asked)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from dbproc.core.errors import GoneError, PermanentError, TransferError
+from dbproc.core.errors import GoneError, PermanentError, TemporaryError, TransferError
 from dbproc.core.filenames import is_unfinished
 from dbproc.core.places import SourceSpec
 from dbproc.core.remote import Seen
@@ -20,6 +20,7 @@ from dbproc.storage.stores.base import Entry, Place
 
 MOST_LOOKED_AT = 2000
 """How many known files are looked at one by one, in one look, where listings tell no more than names."""
+_MOST_FAULTS = 3  # files that cannot be looked at for now, in one look; more are the fault of the place
 _LARGEST = 16 << 20  # bytes of a side file
 
 
@@ -78,6 +79,7 @@ class _Walk:
         self._old = None if source.back is None else _before(today, source.back)
         self._settled = settled
         self._known = known
+        self._faults = 0
         self._bare: list[str] = []  # known files of which a listing tells the names alone
         self._found = Listing()
 
@@ -160,7 +162,7 @@ class _Walk:
         if is_bare and entry.path in self._known:
             self._bare.append(entry.path)
         elif is_bare:
-            self._look_at(entry.path)
+            self._look_at_new(entry.path)
         else:
             self._found.seen.append(_seen(entry))
 
@@ -168,13 +170,28 @@ class _Walk:
         """Look at known files of which no listing tells more than the names; of very many at some, others each time."""
         chosen = self._bare if len(self._bare) <= MOST_LOOKED_AT else random.sample(self._bare, MOST_LOOKED_AT)
         looked_at = set[str]()
-        try:
-            for path in chosen:
+        for path in chosen:
+            try:
                 self._look_at(path)
                 looked_at.add(path)
-        except TransferError as error:
-            self._found.failures.append(error)
+            except PermanentError as error:
+                self._found.refused.append((one_line(storable(path)), f"cannot be looked at: {one_line(str(error))}"))
+            except TransferError as error:
+                self._found.failures.append(error)
+                break
         self._found.seen += [Seen(path) for path in self._bare if path not in looked_at]
+
+    def _look_at_new(self, path: str) -> None:
+        """Take a new file; what is wrong with it alone is told by its transfer, and keeps nothing else back."""
+        try:
+            self._look_at(path)
+        except TemporaryError as error:
+            self._faults += 1
+            if error.is_of_place or error.retry_after is not None or self._faults > _MOST_FAULTS:
+                raise
+            self._found.seen.append(Seen(path))
+        except PermanentError:
+            self._found.seen.append(Seen(path))
 
     def _look_at(self, path: str) -> None:
         with suppress(GoneError):

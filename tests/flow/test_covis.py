@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -70,6 +73,13 @@ def digests(directory: Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def members(archive: Path) -> dict[str, str]:
+    """The SHA-1 of each member of a tar file."""
+    with tarfile.open(archive) as packed:
+        found = [(each.name, packed.extractfile(each)) for each in packed]
+        return {name: hashlib.sha1(stream.read()).hexdigest() for name, stream in found if stream is not None}
+
+
 def lines(spec: StoreSpec) -> str:
     """What a mission file says of where a store is, and who one is there."""
     keys = ("url", "host_key", "private_key", "endpoint", "access_key", "secret_key")
@@ -89,9 +99,7 @@ def covis(database: str, tmp_path: Path, rclone_sftp: SshServer, second_sftp: Ss
     shutil.copytree(EXAMPLE, mission.root, dirs_exist_ok=True)
     subprocess.run([sys.executable, mission.root / "make_hosts.py", hosts], check=True)
     found = Covis(mission, hosts, rclone_sftp, second_sftp, s3, top)
-    sys.path.insert(0, str(EXAMPLE))
-    from make_hosts import with_urls
-
+    with_urls = runpy.run_path(str(EXAMPLE / "make_hosts.py"))["with_urls"]
     (second_sftp.directory / top).mkdir()
     urls = {"covis_nas": lines(second_sftp.spec(f"/{top}")), "wasabi": lines(s3.spec(""))}
     for host in ("old_covis_nas1", "old_covis_nas5"):
@@ -104,6 +112,8 @@ def covis(database: str, tmp_path: Path, rclone_sftp: SshServer, second_sftp: Ss
     return found
 
 
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
 def test_runs_are_taken_in_where_they_are_packed_anew_and_kept_in_two_places(covis: Covis) -> None:
     mission, before = covis.mission, digests(covis.old.directory / covis.top)
     taken = covis.adopt("--queue")
@@ -126,15 +136,13 @@ def test_runs_are_taken_in_where_they_are_packed_anew_and_kept_in_two_places(cov
         (origin,) = [each for each in covis.hosts.rglob(name) if each.is_file()]
         listed = json.loads(mission.files()[f"{run}.contents.json"].path.read_text())
         assert listed["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-        with tarfile.open(origin) as archive:
-            members = [(each.name, archive.extractfile(each)) for each in archive if each.isfile()]
-            wanted = {name: hashlib.sha1(stream.read()).hexdigest() for name, stream in members if stream is not None}
-        assert {each["name"]: each["sha1"] for each in listed["contents"]} == wanted
+        assert {each["name"]: each["sha1"] for each in listed["contents"]} == members(origin)
         record = json.loads(mission.files()[f"{run}.record.json"].path.read_text())
         assert (record["basename"], record["site"], record["mode"]) == (run, SITES[run], run.rpartition("-")[2])
     made = [file.path for name, file in mission.files().items() if name.endswith((".7z", ".contents.json"))]
     wanted = {str(path.relative_to(mission.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
-    assert covis.kept() == {"covis_nas": wanted, "wasabi": wanted}
+    kept = {"covis_nas": wanted, "wasabi": wanted}
+    assert covis.kept() == kept
     assert digests(covis.old.directory / covis.top) == before
 
     whole = {each["file"]: each for each in covis.told("whereis", DIFFUSE)}
@@ -146,19 +154,32 @@ def test_runs_are_taken_in_where_they_are_packed_anew_and_kept_in_two_places(cov
     assert covis.told("transfers", "list", "--all") == moved
     assert "nothing to do" in mission.dbproc("plan").out
 
-
-def test_what_is_kept_elsewhere_leaves_the_disk_and_comes_back(covis: Covis) -> None:
-    mission = covis.mission
-    covis.adopt("--queue")
-    mission.run()
-    wanted = covis.kept()
     path = mission.files()[f"{SLOW}.7z"].path
     mission.dbproc("offload", "--product", "packed", "--copies", "2")
     assert not path.exists()
     assert "nothing to do" in mission.dbproc("plan").out
-    (covis.new.directory / covis.top / path.relative_to(mission.root)).write_bytes(b"rotten")
-    mission.dbproc("stores", "check", "covis_nas", "--deep", status=1)
-    mission.dbproc("stores", "heal")
-    assert covis.kept() == wanted
     mission.dbproc("recall", f"{SLOW}.7z")
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == wanted["wasabi"][str(path.relative_to(mission.root))]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == wanted[str(path.relative_to(mission.root))]
+
+
+def test_the_example_is_tried_as_its_readme_says(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "dbproc").mkdir(parents=True)
+    (home / "dbproc" / "examples").symlink_to(EXAMPLE.parent)
+    blocks = re.findall(r"^```sh\n(.*?)^```", (EXAMPLE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    command = f'set -e; dbproc() {{ "{sys.executable}" -m dbproc "$@"; }}\n' + "".join(blocks)
+    environment = os.environ | {"HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DBPROC_SETTLE_SECONDS": "0"}
+    done = subprocess.run(["bash", "-c", command], env=environment, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "3 with .bin",
+        "recalls 2 files",
+        "8 built",
+        "covis_nas: verified",
+        "8 of 8 copies there, 8 read back",
+    ):
+        assert words in done.stdout + done.stderr, words
+    for host in ("covis_nas", "wasabi"):
+        assert len(list((home / "covis-hosts" / host).rglob("*.7z"))) == 4
+    assert [path.name for path in (home / "covis").rglob("*.7z")] == [f"{SLOW}.7z"]

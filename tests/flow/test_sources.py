@@ -315,8 +315,34 @@ def test_bytes_that_a_side_file_does_not_promise_fail_for_good_and_are_told(miss
     why = " ".join(mission.dbproc("why", "raw", "2020-01-01").out.split())
     assert f"at the source far: transfer 1: {RAW}: failed: its digest is" in why
     sums.write_text(f"{digest('raw 1')} *{RAW}\n")
-    mission.execute("UPDATE transfer SET expected = '[]'")
-    assert "1 tried again" in mission.dbproc("transfers", "retry", "1").out
+    assert f"changed: 2020/{RAW}" in mission.dbproc("fetch", "--dry-run").out
+    mission.dbproc("fetch")
+    assert transfers(mission) == [(RAW, "verified")]
+    mission.run("-i")
+
+
+@pytest.mark.both_databases
+def test_what_failed_and_then_changed_there_is_no_failure_any_more(mission: Mission, far: Path) -> None:
+    create(mission, far, digests="SHA256SUMS")
+    sums = put(far, "SHA256SUMS", f"{digest('other')}  {RAW}\n")
+    mission.dbproc("fetch")
+    let_it_be_due(mission)
+    mission.dbproc("fetch", status=1)
+    put(far, RAW, "raw 1, mended")
+    sums.write_text(f"{digest('raw 1, mended')}  {RAW}\n")
+    mission.dbproc("fetch")
+    assert transfers(mission) == [(RAW, "verified")]
+    assert ", 1 failed" not in mission.dbproc("status").out
+    mission.run("-i")
+
+
+@pytest.mark.both_databases
+def test_a_side_file_that_comes_later_than_its_file_is_read_again(mission: Mission, far: Path) -> None:
+    create(mission, far, digests="{name}.sha256")
+    side = put(far, f"{RAW}.sha256", digest("raw 0"))
+    mission.dbproc("fetch")
+    assert transfers(mission) == [(RAW, "waiting")]
+    side.write_text(digest("raw 1"))
     mission.dbproc("fetch")
     assert transfers(mission) == [(RAW, "verified")]
     mission.run("-i")

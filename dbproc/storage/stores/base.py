@@ -16,6 +16,7 @@ from typing import Protocol
 from dbproc.core.errors import PermanentError, TemporaryError
 from dbproc.core.filenames import UNFIT
 
+_OWN, _PART = ".dbproc-", ".part"
 _LONGEST_NAME = 255
 
 CHUNK = 1 << 20
@@ -202,7 +203,12 @@ def at_most(reader: Reader, size: int | None) -> Iterator[bytes]:
 
 def partial_name(name: str) -> str:
     """What a file is called beside where it goes, as long as it is not whole."""
-    return f".dbproc-{name}.part"
+    return f"{_OWN}{name}{_PART}"
+
+
+def is_partial(name: str) -> bool:
+    """Whether a file of this name is one that a transfer has begun."""
+    return name.startswith(_OWN) and name.endswith(_PART)
 
 
 def is_partial(name: str) -> bool:

@@ -210,8 +210,9 @@ def test_a_directory_whose_file_is_still_on_its_way_waits_for_it(incoming: Path)
 # --- what cannot be looked at ---
 
 
-def test_where_a_filesystem_check_puts_what_it_found_is_nothing_that_arrived(incoming: Path) -> None:
+def test_what_a_transfer_or_a_filesystem_check_puts_there_is_nothing_that_arrived(incoming: Path) -> None:
     (incoming / "lost+found").mkdir()
+    (incoming / partial_name("0123abcd-17")).write_text("what a transfer has begun")
     (incoming / "a").write_text("x")
     found = look(incoming)
     assert ([arrival.name for arrival in found.settled], found.unsettled, found.unreadable) == (["a"], 0, ())

@@ -113,6 +113,28 @@ def test_where_files_cannot_be_looked_at_the_rest_is_as_it_was() -> None:
     assert (found.seen, len(found.failures)) == ([Seen("b", 2), Seen("a")], 1)
 
 
+def test_a_file_that_cannot_be_looked_at_keeps_no_other_back() -> None:
+    names = ("a", "b", "c", "d")
+    place = ToldPlace(
+        {"": [Entry(path=name) for name in names]},
+        facts=[Entry(path="d", size=5)],
+        faults={"a": PermanentError("403"), "b": TemporaryError("500"), "c": PermanentError("leads elsewhere")},
+    )
+    new = list_source(place, source("*"), (), TODAY)
+    assert new.seen == [Seen("a"), Seen("b"), Seen("c"), Seen("d", 5)], "their transfers tell what is wrong"
+    assert (new.failures, new.refused) == ([], [])
+    known = list_source(place, source("*"), (), TODAY, known={"a", "c", "d"})
+    assert sorted(known.seen, key=lambda each: each.path) == new.seen
+    assert dict(known.refused) == {"a": "cannot be looked at: 403", "c": "cannot be looked at: leads elsewhere"}
+    for faults in (
+        {"a": TemporaryError("down", is_of_place=True)},
+        {"a": TemporaryError("down", retry_after=60)},
+        {name: TemporaryError("down") for name in names},
+    ):
+        down = ToldPlace({"": [Entry(path=name) for name in names]}, faults=faults)
+        assert [str(each) for each in list_source(down, source("*"), (), TODAY).failures] == ["down"]
+
+
 def test_what_cannot_be_listed_leaves_the_rest() -> None:
     place = ToldPlace(TREE, faults={"data/2023": TemporaryError("503"), "data/2022/01": PermanentError("403")})
     found = list_source(place, source(), (), TODAY)
