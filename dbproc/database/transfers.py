@@ -10,11 +10,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, text, update
 
+from dbproc.core.model import LONGEST_DELAY
 from dbproc.core.transfers import OPEN, Order, Spot, Task, Transfer, TransferState, before
 from dbproc.database import schema
 from dbproc.database._queries import batches
 
 _T = schema.transfer
+_LONGEST = dt.timedelta(seconds=LONGEST_DELAY, hours=1)
 AT_WORK = (TransferState.MOVING, TransferState.CHECKING)
 """The states of transfers that a process is at."""
 
@@ -145,7 +147,7 @@ def due(
 
 def reasons_put_off(connection: Connection, rule: str, now: dt.datetime) -> list[str]:
     """Why transfers of a rule wait for a later try, each reason once."""
-    waits = (_T.c.rule == rule, _T.c.state == TransferState.WAITING, _T.c.next_try > now)
+    waits = (_T.c.rule == rule, _T.c.state == TransferState.WAITING, _T.c.next_try > now, ~_is_due(now))
     return list(connection.scalars(select(_T.c.reason).where(*waits).distinct().order_by(_T.c.reason)))
 
 
@@ -157,7 +159,9 @@ def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
 
 
 def _is_due(now: dt.datetime) -> ColumnElement[bool]:
-    return (_T.c.state == TransferState.WAITING) & or_(_T.c.next_try.is_(None), _T.c.next_try <= now)
+    """Waits, and its time has come; or is so far ahead that a clock set it that was wrong."""
+    is_time = or_(_T.c.next_try.is_(None), _T.c.next_try <= now, _T.c.next_try > now + _LONGEST)
+    return (_T.c.state == TransferState.WAITING) & is_time
 
 
 def count_open(connection: Connection, rule: str) -> int:

@@ -202,7 +202,7 @@ class _Known:
             back=replication.parts_back(connection, file_ids),
             sources=_sources(mission, replicas.of_files(connection, file_ids), failed),
             moving={_key(each): each for each in to_root if each.state in OPEN},
-            failures={_key(each): each.reason for each in failed},
+            failures={_key(each): f"{each.order.origin.place}: {each.reason}" for each in failed},
             now=dt.datetime.now(dt.UTC),
         )
 

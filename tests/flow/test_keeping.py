@@ -356,7 +356,7 @@ def test_a_file_of_which_a_member_does_not_come_stays_offloaded(sqlite_mission: 
     member = tmp_path / "only" / "data" / "volume" / "volume_20200101" / "0.bin"
     member.rename(tmp_path / "0.bin")
     refused = mission.dbproc("recall", "volume_20200101.dat", status=1).out
-    assert "not volume_20200101.dat: there is no" in refused
+    assert "not volume_20200101.dat: store only: there is no" in refused
     assert mission.rows(OFFLOADED) == [("volume_20200101.dat",)]
     (tmp_path / "0.bin").rename(member)
     mission.dbproc("stores", "check", "--deep")

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from dbproc.core.errors import TemporaryError
 from dbproc.core.model import Mission
 from dbproc.core.places import SourceSpec
 from dbproc.core.transfers import Order, Spot, Task, Transfer, TransferState
-from dbproc.database import transfers
+from dbproc.database import schema, transfers
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
 from dbproc.storage import transfer as storage
@@ -161,6 +162,17 @@ def test_bytes_that_differ_twice_from_what_was_promised_failed_for_good(site: Si
     assert site.look(number).state is S.FAILED
     assert "and not sha256:0000" in site.look(number).reason
     assert site.incoming() == {}
+
+
+def test_a_time_that_a_wrong_clock_has_set_is_not_waited_for(site: Site) -> None:
+    site.put("one", content=b"x")
+    (number,) = site.ask("one")
+    now = dt.datetime.now(dt.UTC)
+    for ahead, state in ((dt.timedelta(hours=20), S.WAITING), (dt.timedelta(days=3650), S.VERIFIED)):
+        with site.store.begin() as connection:
+            connection.execute(update(schema.transfer).values(next_try=now + ahead))
+        site.work()
+        assert site.look(number).state is state
 
 
 def test_temporary_faults_are_tried_again_later_and_not_for_ever(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
