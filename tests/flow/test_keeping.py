@@ -173,6 +173,15 @@ def test_an_input_that_is_gone_or_rotten_comes_back_from_a_store(kept: Mission, 
     assert aside == ([] if harm == "gone" else ["rotten"])
 
 
+@pytest.mark.both_databases
+def test_check_says_that_a_store_has_what_is_gone(kept: Mission) -> None:
+    kept.files()[RAW].path.unlink()
+    told = " ".join(kept.dbproc("check", status=1).out.split())
+    assert f"a store has a copy: dbproc recall {RAW} brings it back" in told
+    kept.dbproc("recall", RAW)
+    kept.dbproc("check", "--deep")
+
+
 def test_the_same_bytes_delivered_again_bring_an_offloaded_file_back(kept: Mission) -> None:
     kept.dbproc("offload", RAW)
     kept.deliver(RAW)
