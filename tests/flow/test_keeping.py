@@ -51,6 +51,7 @@ def test_an_offloaded_file_stays_an_input_and_comes_back_when_a_job_needs_it(kep
     assert path.exists()
     assert f"offloaded {RAW}, 12 B: in far, near" in kept.dbproc("offload", RAW).out
     assert not path.exists()
+    assert "it is offloaded already" in kept.dbproc("offload", RAW).out
     kept.run()
     assert "up to date" in kept.dbproc("why", CLEAN).out
     assert "offloaded" in kept.dbproc("why", RAW).out
