@@ -91,8 +91,6 @@ def scan(
     for entry in found:
         if entry.name in companions or not fnmatchcase(entry.name, pattern) or _is_nobodys(entry):
             continue
-        if is_partial(entry.name):
-            continue  # of a transfer, which says itself how it stands
         if is_unfinished(entry.name):
             unsettled.append(entry.name)
             continue

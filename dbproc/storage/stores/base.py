@@ -211,11 +211,6 @@ def is_partial(name: str) -> bool:
     return name.startswith(_OWN) and name.endswith(_PART)
 
 
-def is_partial(name: str) -> bool:
-    """Whether a name is one of those."""
-    return name.startswith(".dbproc-") and name.endswith(".part")
-
-
 def refuse_leading_out(path: str) -> None:
     """PermanentError for a path that leads out of its place by its text, or that no place can hold."""
     parts = path.split("/")
