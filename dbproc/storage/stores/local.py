@@ -88,7 +88,7 @@ class LocalPlace:
             raise TemporaryError(f"{self.directory} is not there; is its disk mounted?", is_of_place=True)
         try:
             permissions.make_directories(os.path.dirname(target))
-            return LocalUpload(self, target, name, offset)
+            return LocalUpload(self, path, name, offset)
         except OSError as error:
             raise self._fault(error, target) from error
 
@@ -180,9 +180,10 @@ class LocalUpload:
     reads_before = True
     token = ""
 
-    def __init__(self, place: LocalPlace, target: str, name: str, offset: int) -> None:
+    def __init__(self, place: LocalPlace, path: str, name: str, offset: int) -> None:
         self._place = place
-        self._target = target
+        self._path = path
+        self._target = target = place._path(path)
         self._partial = os.path.join(os.path.dirname(target), partial_name(name))
         self._published = False
         self._descriptor = self._opened()
@@ -206,14 +207,14 @@ class LocalUpload:
                 self._at += written
                 rest = rest[written:]
         except OSError as error:
-            raise self._place._fault(error, self._target) from error
+            raise self._fault(error) from error
 
     def checkpoint(self) -> int:
         """Sync what was written."""
         try:
             os.fdatasync(self._descriptor)
         except OSError as error:
-            raise self._place._fault(error, self._target) from error
+            raise self._fault(error) from error
         return self._at
 
     def finish(self) -> None:
@@ -223,7 +224,7 @@ class LocalUpload:
             os.fsync(self._descriptor)
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         except OSError as error:
-            raise self._place._fault(error, self._target) from error
+            raise self._fault(error) from error
 
     def read_back(self) -> Iterator[bytes]:
         """The bytes as they are on disk."""
@@ -231,12 +232,13 @@ class LocalUpload:
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""
+        self._place._path(self._path)  # a link may lead out by now
         try:
             rename(self._partial, self._target)
         except FileExistsError:
             raise TakenError(f"{self._target} is there already") from None
         except OSError as error:
-            raise self._place._fault(error, self._target) from error
+            raise self._fault(error) from error
         self._published = True
         return state_of(os.stat(self._target))
 
@@ -252,11 +254,18 @@ class LocalUpload:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def _fault(self, error: OSError) -> TransferError:
+        """An error of the system in words; what was written and is gone can be written again."""
+        fault = self._place._fault(error, self._target)
+        if isinstance(fault, GoneError):
+            return TemporaryError(f"what was written of {self._target} is gone; something has removed it")
+        return fault
+
     def _bytes(self, path: str, count: int | None) -> Iterator[bytes]:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
-            raise self._place._fault(error, path) from error
+            raise self._fault(error) from error
         try:
             at, end = 0, os.fstat(descriptor).st_size if count is None else count
             while at < end and (chunk := os.pread(descriptor, min(CHUNK, end - at), at)):

@@ -81,11 +81,6 @@ def test_a_clock_that_was_set_back_does_not_hold_files_for_ever(incoming: Path) 
     assert settled(incoming, later=-3600) == {"a": Kind.FILE}
 
 
-def test_what_a_transfer_is_writing_is_no_file_that_waits(incoming: Path) -> None:
-    (incoming / partial_name("abc-1")).write_text("half")
-    assert look(incoming) == Scan((), 0)
-
-
 @pytest.mark.parametrize("name", [".a.nc", ".a.nc.Xy12", "a.part", "a.TMP", "a.nc.partial", "a.filepart", "a~"])
 def test_names_of_unfinished_files_are_left(name: str, incoming: Path) -> None:
     (incoming / name).write_text("x")

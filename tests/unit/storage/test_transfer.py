@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain, repeat
@@ -263,6 +264,30 @@ def test_a_link_that_leads_out(make: Callable[..., Any], tmp_path: Path) -> None
     with pytest.raises(PermanentError, match="leads out"):
         move(order, Watch())
     assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_directory_that_a_link_replaces_or_that_goes_while_a_file_is_written(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    outside, inner = tmp_path / "outside", tmp_path / "target" / "c"
+
+    class Meddling(Watch):
+        def __init__(self, *, is_linked: bool) -> None:
+            super().__init__()
+            self.is_linked = is_linked
+
+        def came(self, count: int) -> None:
+            if self.count == 0:
+                inner.rename(outside)
+            if self.count == 0 and self.is_linked:
+                inner.symlink_to(outside)
+            super().came(count)
+
+    for is_linked, error, words in ((False, TemporaryError, "is gone"), (True, PermanentError, "leads out")):
+        with pytest.raises(error, match=words):
+            move(make(target_path="c/x.bin"), Meddling(is_linked=is_linked))
+        assert not (outside / "x.bin").exists()
+        shutil.rmtree(outside)
 
 
 def test_a_disk_that_is_not_mounted_is_the_places_fault(make: Callable[..., Any], tmp_path: Path) -> None:
