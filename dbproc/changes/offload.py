@@ -36,6 +36,9 @@ from dbproc.storage.hashing import Digests
 from dbproc.storage.stores.base import Place, at_most
 from dbproc.transfers.places import open_named
 
+ALREADY = "it is offloaded already"
+"""Why a file is kept of which nothing is on disk any more: that is no failure."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffloadedFile:
@@ -140,7 +143,7 @@ def _offloaded(
 def _hindrance(ground: Correcting, row: FileRow, file: KnownFile) -> str:
     """Why no copy needs to be looked at; nothing where the bytes may leave if these are good."""
     if file.standing is Standing.OFFLOADED:
-        return "it is offloaded already"
+        return ALREADY
     if file.standing is not Standing.IN_PLACE:
         return f"it is {file.standing}: only what is in its place is offloaded"
     if is_unknown(row.digest):

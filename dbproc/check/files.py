@@ -18,6 +18,7 @@ from dbproc.run.inputs import ways_of_edited
 from dbproc.storage.layout import is_ours
 
 _RECORDED = "dbproc check --repair records that it is missing"
+_OFFLOADED = "dbproc check --repair records that it is offloaded"
 _MADE_AGAIN = "the next run makes it again"
 
 
@@ -252,11 +253,14 @@ class Files:
         recorded = f"{_RECORDED}, and {_MADE_AGAIN}" if row.is_made else _RECORDED
         copy = "put it back from a copy" if row.is_made else "deliver it from a copy again"
         advice = "see that its disk is mounted" if is_all else recorded
+        remedy = f"{advice}; or {copy}" if row.is_made else f"{copy}; {advice}"
+        if row.has_copy and not is_all:
+            remedy = f"a store has a copy: dbproc recall {shlex.quote(row.filename)} brings it back; {_OFFLOADED}"
         return Fault(
             kind=Kind.MISSING,
             place=path,
             text=f"{_recorded(row)}it is nowhere below the root",
-            remedy=f"{advice}; or {copy}" if row.is_made else f"{copy}; {advice}",
+            remedy=remedy,
             cure=None if is_all else Mark(row.file_id, path, exists=False),
         )
 

@@ -30,11 +30,11 @@ def offload_command(
     the recorded digest. Copies in untrusted stores never count, and two stores at one place count once. With --dry-run
     no copy is read: it says what is recorded.
     """
-    from dbproc.changes.offload import offload
+    from dbproc.changes.offload import ALREADY, offload
 
     with open_mission(mission, read_only=dry_run) as store, mission_access(store):
         done = offload(store, choice_of_files(given, "offload"), copies=copies, only_look=dry_run)
-    status = EXIT_SOME_FAILED if done.kept else EXIT_DONE
+    status = EXIT_SOME_FAILED if any(kept.why != ALREADY for kept in done.kept) else EXIT_DONE
     if as_json:
         print_json(done)
         return status

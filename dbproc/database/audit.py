@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 
 from dbproc.core.candidates import Queued
 from dbproc.core.model import File, Member, Move, Slot
-from dbproc.core.states import AttemptStatus, Standing
+from dbproc.core.states import AttemptStatus, ReplicaState, Standing
 from dbproc.database import schema
 from dbproc.database._queries import (
     FILE,
@@ -48,6 +48,7 @@ class FileRow(NamedTuple):
     exists: bool
     is_made: bool = False  #: by a code of the mission
     is_offloaded: bool = False  #: its bytes are in stores alone
+    has_copy: bool = False  #: a store has a verified copy of it
 
 
 class MemberRow(NamedTuple):
@@ -117,8 +118,10 @@ def file_rows(connection: Connection, file_ids: Sequence[int] | None = None) -> 
     is_made = exists().where(_CODELINK.c.resulting_file == FILE.c.file_id)
     is_offloaded = FILE.c.offloaded_time.is_not(None)
     place = (FILE.c.file_id, FILE.c.filename, FILE.c.relative_path)
-    statement = select(*place, FILE.c.file_size, FILE.c.shasum, FILE.c.exists_on_disk, is_made, is_offloaded)
-    statement = statement.where(_BELONGS_IN_PLACE).order_by(FILE.c.file_id)
+    copy = schema.replica.c
+    has_copy = exists().where(copy.file_id == FILE.c.file_id, copy.state == ReplicaState.VERIFIED.value)
+    facts = (FILE.c.file_size, FILE.c.shasum, FILE.c.exists_on_disk, is_made, is_offloaded, has_copy)
+    statement = select(*place, *facts).where(_BELONGS_IN_PLACE).order_by(FILE.c.file_id)
     return (FileRow(*row) for row in _of_some(connection, statement, file_ids))
 
 

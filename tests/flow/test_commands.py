@@ -31,6 +31,7 @@ from tests.kit.mission import (
     wait_for,
     window,
 )
+from tests.kit.stores import with_places
 
 RAW = [name_of("raw", day) for day in (1, 2, 3)]
 CLEAN = [name_of("clean", day) for day in (1, 2, 3)]
@@ -213,7 +214,44 @@ def test_json_of_every_command_parses(sqlite_mission: Mission, ask: Ask) -> None
         assert isinstance(json.loads(done.out), dict | list), each
         seen.add(" ".join(word for word in each[:2] if word in COMMANDS or each[0] in GROUPS))
     of_missions = {name for name, command in every_command() if not name.startswith("idx ") and takes_json(command)}
-    assert seen == of_missions - {"check", "import dbprocessing"}  # both have tests of their own
+    elsewhere = {name for name in of_missions if name.split()[0] in OF_PLACES}
+    assert seen == of_missions - elsewhere - {"check", "import dbprocessing"}  # all of these have tests of their own
+
+
+OF_PLACES = ("fetch", "offload", "recall", "stage", "stages", "stores", "transfers", "whereis")
+
+
+def test_json_of_every_command_about_places_parses(sqlite_mission: Mission, ask: Ask, tmp_path: Path) -> None:
+    mission = sqlite_mission.create(*chain(), *with_places(tmp_path, "raw"))
+    mission.deliver(RAW[0])
+    mission.run()
+    (tmp_path / "far" / RAW[1]).write_text("raw")
+    seen = set()
+    for words in of_places():
+        done = ask(*words, "--json", "-m", mission.database)
+        assert isinstance(json.loads(done.out), dict | list), words
+        seen.add(
+            " ".join(word for word in words[:2] if word in COMMANDS or words[0] in ("stages", "stores", "transfers"))
+        )
+    every = {name for name, command in every_command() if name.split()[0] in OF_PLACES and takes_json(command)}
+    assert seen == every
+
+
+def of_places() -> list[list[str]]:
+    """Commands about files in other places, in an order in which most of them have something to tell."""
+    return [
+        ["fetch"],
+        ["whereis", RAW[0]],
+        *(["stores", verb] for verb in ("list", "check", "heal")),
+        ["stores", "adopt", "nas"],
+        ["offload", RAW[0]],
+        ["recall", RAW[0]],
+        ["stage", RAW[0], "--to", "users/ada"],
+        *(["stages", *words] for words in (["list"], ["show", "1"], ["usage"], ["end", "1"])),
+        *(["transfers", *words] for words in (["list", "--all"], ["show", "1"])),
+        ["transfers", "retry", "--failed"],
+        ["transfers", "cancel", "--waiting"],
+    ]
 
 
 GROUPS = ("campaign", "canary", "code", "quarantine", "release", "show", "whatif")

@@ -51,6 +51,7 @@ def test_an_offloaded_file_stays_an_input_and_comes_back_when_a_job_needs_it(kep
     assert path.exists()
     assert f"offloaded {RAW}, 12 B: in far, near" in kept.dbproc("offload", RAW).out
     assert not path.exists()
+    assert "it is offloaded already" in kept.dbproc("offload", RAW).out
     kept.run()
     assert "up to date" in kept.dbproc("why", CLEAN).out
     assert "offloaded" in kept.dbproc("why", RAW).out
@@ -171,6 +172,15 @@ def test_an_input_that_is_gone_or_rotten_comes_back_from_a_store(kept: Mission, 
     assert name_of("clean", 1, "1.0.1") in kept.names("clean")
     aside = [each.read_text() for each in (kept.root / ".dbproc" / "withdrawn").rglob("*.txt")]
     assert aside == ([] if harm == "gone" else ["rotten"])
+
+
+@pytest.mark.both_databases
+def test_check_says_that_a_store_has_what_is_gone(kept: Mission) -> None:
+    kept.files()[RAW].path.unlink()
+    told = " ".join(kept.dbproc("check", status=1).out.split())
+    assert f"a store has a copy: dbproc recall {RAW} brings it back" in told
+    kept.dbproc("recall", RAW)
+    kept.dbproc("check", "--deep")
 
 
 def test_the_same_bytes_delivered_again_bring_an_offloaded_file_back(kept: Mission) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dbproc.cli import COMMANDS
 from tests.kit.commands import call_command
 from tests.kit.mission import Mission, chain, name_of
+from tests.kit.stores import with_places
 
 RAW = name_of("raw", 1)
 CLEAN = name_of("clean", 1)
@@ -36,6 +39,9 @@ ASKING = [
     "links",
     "release list",
     "import --help",
+    f"whereis {RAW}",
+    "stages list",
+    "transfers list",
 ]
 WORKING = [
     "init ROOT/../mission_other.sqlite",
@@ -44,6 +50,11 @@ WORKING = [
     "process",
     "run",
     "run-process to_clean --start 2020-01-01 --end 2020-01-01 --output ROOT/..",
+    "fetch",
+    "stores check",
+    f"stage {RAW} --to users/ada",
+    f"offload {RAW}",
+    f"recall {RAW}",
     "status",
     "retry",
     "dismiss --only to_clean --reason gone",
@@ -56,6 +67,7 @@ WORKING = [
     "adopt",
     "report --output ROOT/../report.html",
     "reprocess --product clean",
+    "run",
     "unlock --reason why",
     "upgrade",
 ]
@@ -74,8 +86,8 @@ SCRIPTS = [
 
 
 @pytest.mark.in_processes
-def test_every_command_works_as_a_process_of_its_own(sqlite_mission: Mission) -> None:
-    mission = sqlite_mission.create(*chain())
+def test_every_command_works_as_a_process_of_its_own(sqlite_mission: Mission, tmp_path: Path) -> None:
+    mission = sqlite_mission.create(*chain(), *with_places(tmp_path / "places", "raw"))
     mission.deliver(RAW)
     for words in [*WORKING, *ASKING]:
         done = mission.dbproc(*filled(mission, words))

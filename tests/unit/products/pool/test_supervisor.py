@@ -300,7 +300,7 @@ def test_a_leak_harms_no_later_file(bench: Bench) -> None:
         leaked = sys.__dict__.setdefault("leaked", [])
         leaked.append(bytearray(60 << 20))
         try:
-            bytearray(80 << 20)
+            bytearray(70 << 20)
         except MemoryError:
             return "cannot be read, says a library that has no memory left"
     """
