@@ -89,8 +89,8 @@ class _AreaUpload(LocalUpload):
 
     def __init__(self, place: AreaPlace, directory: int, path: str, name: str, offset: int) -> None:
         self._directory = directory
-        self._shown = f"{place.directory}/{path}"
         super().__init__(place, f"/proc/self/fd/{directory}/{posixpath.basename(path)}", name, offset)
+        self._shown = f"{place.directory}/{path}"
 
     def _opened(self) -> int:
         """Open what is private; where a user has put another name of some file there, that makes way."""
@@ -107,6 +107,9 @@ class _AreaUpload(LocalUpload):
         with suppress(FileNotFoundError):
             os.unlink(self._partial)
         return os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+
+    def _refuse_leading_out(self) -> None:
+        """It was entered through no link."""
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""

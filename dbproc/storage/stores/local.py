@@ -88,7 +88,7 @@ class LocalPlace:
             raise TemporaryError(f"{self.directory} is not there; is its disk mounted?", is_of_place=True)
         try:
             permissions.make_directories(os.path.dirname(target))
-            return LocalUpload(self, path, name, offset)
+            return LocalUpload(self, target, name, offset)
         except OSError as error:
             raise self._fault(error, target) from error
 
@@ -180,10 +180,9 @@ class LocalUpload:
     reads_before = True
     token = ""
 
-    def __init__(self, place: LocalPlace, path: str, name: str, offset: int) -> None:
+    def __init__(self, place: LocalPlace, target: str, name: str, offset: int) -> None:
         self._place = place
-        self._path = path
-        self._target = target = place._path(path)
+        self._target = self._shown = target
         self._partial = os.path.join(os.path.dirname(target), partial_name(name))
         self._published = False
         self._descriptor = self._opened()
@@ -232,7 +231,7 @@ class LocalUpload:
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""
-        self._place._path(self._path)  # a link may lead out by now
+        self._refuse_leading_out()
         try:
             rename(self._partial, self._target)
         except FileExistsError:
@@ -254,11 +253,15 @@ class LocalUpload:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def _refuse_leading_out(self) -> None:
+        """PermanentError where a link on the way leads out by now."""
+        self._place._path(os.path.relpath(self._target, self._place.directory))
+
     def _fault(self, error: OSError) -> TransferError:
         """An error of the system in words; what was written and is gone can be written again."""
         fault = self._place._fault(error, self._target)
         if isinstance(fault, GoneError):
-            return TemporaryError(f"what was written of {self._target} is gone; something has removed it")
+            return TemporaryError(f"what was written of {self._shown} is gone; something has removed it")
         return fault
 
     def _bytes(self, path: str, count: int | None) -> Iterator[bytes]:
