@@ -6,11 +6,11 @@ What costs time to import is imported by the command, when names are known to be
 from __future__ import annotations
 
 import signal
-import sys
 from typing import NoReturn
 
 from dbproc.core.errors import EXIT_INTERRUPTED
 from dbproc.system import encoding
+from dbproc.system.ending import leave
 
 
 def dbproc() -> NoReturn:
@@ -26,7 +26,7 @@ def enter(name: str) -> NoReturn:
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is to exit: nothing that a traceback could tell of
-    sys.exit(status)
+    leave(status)
 
 
 def _run(name: str) -> int:

@@ -13,6 +13,7 @@ from dbproc.core.text import one_line
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import open_store
 from dbproc.storage import permissions
+from dbproc.system.ending import leave
 from dbproc.system.signals import EXIT_INTERRUPTED, Interrupted, signals_interrupt
 from dbproc.transfers.work import work
 
@@ -40,4 +41,4 @@ def main(rule: str, run: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    leave(main(*sys.argv[1:3]))

@@ -117,7 +117,7 @@ def test_it_goes_on_where_it_was_cut(make: Callable[..., Any]) -> None:
 def test_bytes_beyond_what_was_recorded_are_not_trusted(make: Callable[..., Any]) -> None:
     order, _ = _cut(make, 3_000_000)
     partial = next(Path(order.target.directory, "b").glob(".dbproc-*"))
-    partial.write_bytes(BYTES[: 1 << 20] + b"rubbish of a power cut")
+    partial.write_bytes(BYTES[: 1 << 20] + b"rubbish of a power cut" * 1_000_000)
     assert move(replace(order, offset=1 << 20), Watch()).digest == DIGEST
     assert _there(order)["b/x.bin"] == BYTES
 

@@ -23,7 +23,7 @@ from dbproc.database import schema, transfers
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
 from dbproc.storage import transfer as storage
-from dbproc.storage.stores.local import LocalPlace
+from dbproc.storage.stores.local import LocalPlace, LocalUpload
 from dbproc.transfers import work as working
 from dbproc.transfers.work import Live, Worked, work
 from tests.kit import mission as kit
@@ -200,6 +200,49 @@ def test_what_a_dead_process_left_at_work_goes_on(site: Site) -> None:
         assert transfers.begin(connection, [number], None) == {number}
         assert transfers.begin(connection, [number], None) == set()
     assert site.work().counts == {S.VERIFIED: 1}
+    assert site.look(number).tries == 1  # that a process was killed is no try
+
+
+def test_what_is_large_is_recorded_to_be_whole_before_it_has_its_name(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "CHECKPOINT_BYTES", 1 << 20)
+    site.put("big", content=bytes(3 << 20))
+    (number,) = site.ask("big")
+    seen: list[TransferState] = []
+    publish = LocalUpload.publish
+
+    def look(upload: LocalUpload) -> str:
+        seen.append(site.look(number).state)
+        return publish(upload)
+
+    monkeypatch.setattr(LocalUpload, "publish", look)
+    site.work()
+    assert seen == [S.CHECKING]
+
+
+def test_a_name_is_synced_before_it_is_recorded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.put("one")
+    (number,) = site.ask("one")
+    synced: list[tuple[str, TransferState]] = []
+    monkeypatch.setattr(working, "sync_directory", lambda path: synced.append((str(path), site.look(number).state)))
+    site.work()
+    assert synced == [(site.mission.incoming, S.MOVING)]
+
+
+def test_a_place_that_is_away_is_not_tried_for_each_file(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(working, "_IN_HAND", 1)
+    tried: list[str] = []
+    read = LocalPlace.read
+
+    def look(place: LocalPlace, path: str, *rest: Any) -> Any:
+        tried.append(path)
+        return read(place, path, *rest)
+
+    monkeypatch.setattr(LocalPlace, "read", look)
+    site.ask("one", "two", "three", source="away")
+    site.work()
+    assert tried == ["one"]
 
 
 def test_only_one_process_works_at_a_line(site: Site) -> None:
