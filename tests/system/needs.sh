@@ -9,6 +9,7 @@ pgbouncer                                       pgbouncer
 /usr/share/i18n/locales/de_DE                   locales
 localedef                                       libc-bin
 unshare                                         util-linux
+sshd                                            openssh-server
 '
 PATH="$PATH:/usr/sbin:/sbin"
 
