@@ -28,6 +28,7 @@ from dbproc.storage.hashing import Digests
 from dbproc.storage.stores.base import SLOWEST, Entry, Place, Reader, Upload
 
 CHECKPOINT_BYTES = 64 << 20
+_FIRST_BYTES = 8 << 20  # of what has just begun little is lost, either: about an eighth
 CHECKPOINT_SECONDS = 10.0
 _ROOM_EVERY = 16 << 20
 _MUCH = 8 << 20
@@ -302,7 +303,8 @@ class _Writer:
             with _of_target():
                 self._upload.write(chunk[skipped:] if skipped else chunk)
         is_long = time.monotonic() - self._saved_time >= CHECKPOINT_SECONDS
-        if self._at - self._saved >= self._checkpoint or is_long:
+        much = min(self._checkpoint, max(self._at // 8, _FIRST_BYTES))
+        if self._at - self._saved >= much or is_long:
             self.save()
 
     def save(self) -> None:
