@@ -41,8 +41,7 @@ test-samples: .venv/installed-test
 # With programs that no Python package brings; as root on Debian it installs them.
 test-system: .venv/installed-test
 	sh tests/system/needs.sh
-	$(BIN)/python -m pytest --thorough tests/system tests/unit/storage/stores/test_sftp.py \
-		tests/flow/test_covis.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --thorough tests/system tests/unit/storage/stores/test_sftp.py $(PYTEST_ARGS)
 
 test-oldest: .venv/created
 	$(BIN)/python -m venv --clear build/oldest
