@@ -32,8 +32,8 @@ from dbproc.run.withdrawal import moved
 from dbproc.storage import layout, moves
 from dbproc.storage.aside import is_whole, move_aside
 from dbproc.storage.digest import algorithm_of
-from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import Place, at_most
+from dbproc.storage.stores.base import Place
+from dbproc.storage.transfer import digest_of
 from dbproc.transfers.places import open_named
 
 ALREADY = "it is offloaded already"
@@ -199,7 +199,7 @@ class _Stores:
             if store.name not in self._opened:
                 self._opened[store.name] = open_named(self._mission, f"store {store.name}")
                 self._closing.callback(self._opened[store.name].close)
-            return _digest(self._opened[store.name], path, algorithm, most)
+            return digest_of(self._opened[store.name], path, algorithm, most)
         except TransferError as error:
             if getattr(error, "is_of_place", False):
                 self._away[store.name] = error
@@ -225,17 +225,6 @@ def _inode(path: str) -> str:
     except OSError:
         return ""
     return f"{status.st_dev}:{status.st_ino}"
-
-
-def _digest(place: Place, path: str, algorithm: str, most: int | None) -> str:
-    found = Digests([algorithm])
-    reader = place.read(path)
-    try:
-        for chunk in at_most(reader, most):
-            found.update(chunk)
-    finally:
-        reader.close()
-    return found.of(algorithm)
 
 
 class _Copies:

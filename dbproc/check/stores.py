@@ -30,8 +30,8 @@ from dbproc.database.files import Part
 from dbproc.database.replicas import Replica
 from dbproc.database.store import Store, Transaction
 from dbproc.storage.digest import algorithm_of
-from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import Entry, Place, at_most, below
+from dbproc.storage.stores.base import Entry, Place, below
+from dbproc.storage.transfer import digest_of
 from dbproc.system.signals import keep_time
 from dbproc.transfers.limits import Bandwidth
 from dbproc.transfers.places import STORE, open_named
@@ -369,15 +369,16 @@ class _Check:
         return why
 
     def _digest(self, place: Place, path: str, algorithm: str, most: int | None) -> tuple[str, int]:
-        digests, size, going_on = Digests([algorithm]), 0, threading.Event()
-        with closing(place.read(path)) as reader:
-            for chunk in at_most(reader, most):
-                digests.update(chunk)
-                size += len(chunk)
-                keep_time()
-                if self._limit is not None:
-                    self._limit.spend(len(chunk), going_on)
-        return digests.of(algorithm), size
+        size, going_on = 0, threading.Event()
+
+        def came(count: int) -> None:
+            nonlocal size
+            size += count
+            keep_time()
+            if self._limit is not None:
+                self._limit.spend(count, going_on)
+
+        return digest_of(place, path, algorithm, most, came), size
 
     def _note(self, read: _Read) -> None:
         """Have what was read recorded, with others: soon, for it took long to read."""

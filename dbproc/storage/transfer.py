@@ -25,7 +25,7 @@ from dbproc.core.errors import (
 from dbproc.storage.behind import AtOnce, Behind
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import SLOWEST, Entry, Place, Reader, Upload
+from dbproc.storage.stores.base import SLOWEST, Entry, Place, Reader, Upload, at_most
 
 CHECKPOINT_BYTES = 64 << 20
 _FIRST_BYTES = 8 << 20  # of what has just begun little is lost, either: about an eighth
@@ -440,8 +440,37 @@ def _differs(expected: str, digest: str) -> bool:
 
 def _digest_there(order: Order, like: str) -> str:
     """The digest of what has the name at the target."""
-    found = Digests([algorithm_of(like)])
-    with closing(order.target.read(order.target_path)) as reader:
-        for chunk in reader:
+    return digest_of(order.target, order.target_path, algorithm_of(like))
+
+
+def digest_of(
+    place: Place,
+    path: str,
+    algorithm: str,
+    most: int | None = None,
+    came: Callable[[int], None] = lambda count: None,
+) -> str:
+    """The digest of a file of a place, read now.
+
+    Parameters
+    ----------
+    place, path
+        Of which file.
+    algorithm
+        Of the digest: ``sha256`` …
+    most
+        How many bytes there may be, where that is known.
+    came
+        Told how many bytes came, each time; may wait, or raise to end the reading.
+
+    Raises
+    ------
+    TransferError
+        It cannot be read, or more bytes come.
+    """
+    found = Digests([algorithm])
+    with closing(place.read(path)) as reader:
+        for chunk in at_most(reader, most):
             found.update(chunk)
-    return found.of(algorithm_of(like))
+            came(len(chunk))
+    return found.of(algorithm)
