@@ -314,3 +314,12 @@ def test_of_a_copy_whose_place_tells_no_size_no_more_is_read_than_it_has(make: C
     assert b"".join(at_most(place.read("a/x.bin"), 1)) == BYTES
     with pytest.raises(TemporaryError, match="sends more than 100 bytes, and tells no size"):
         list(at_most(Told(place.directory, _of_size(None)).read("a/x.bin"), 100))
+
+
+def test_a_file_is_digested_no_further_than_it_is_long(make: Callable[..., Any]) -> None:
+    place = Told(make().origin.directory, lambda entry: replace(entry, size=None))
+    assert transfer.digest_of(place, "a/x.bin", "sha256", len(BYTES)) == DIGEST
+    came: list[int] = []
+    with pytest.raises(TemporaryError, match="it sends more than 10 bytes"):
+        transfer.digest_of(place, "a/x.bin", "sha256", 10, came.append)
+    assert came == []
