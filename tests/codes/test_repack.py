@@ -150,7 +150,7 @@ def test_whatever_a_7z_is_compressed_by_it_is_read(tmp_path: Path, method: list[
 
 def test_a_7z_compressed_by_ppmd_is_refused_before_its_library_sees_it(tmp_path: Path) -> None:
     method = [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 20}]
-    with pytest.raises(Refusal, match="PPMd.*LZMA2"):
+    with pytest.raises(Refusal, match=r"PPMd.*LZMA2"):
         contents(sevenzipped(tmp_path / "in.7z", {"text": b"a" * 999}, filters=method))
 
 
