@@ -133,6 +133,7 @@ TABLES = (
     *("processqueue", "logging", "attempt", "attemptinput", "attemptoutput", "waitingslot", "campaign", "campaignitem"),
     *("canary", "canaryfile", "quarantine", "placement", "notice", "release", "datarelease"),
     *("transfer", "replica", "remotefile", "remotelook", "stage", "stagefile"),
+    *("token", "audit", "upload", "uploadchunk"),
 )
 """The tables in the order of the document: what is defined, what there is, what is done."""
 

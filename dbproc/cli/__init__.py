@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "process": ("run", "Build everything that is stale, without looking into incoming."),
         "fetch": ("fetch", "Fetch what is new at the sources into incoming."),
         "run-process": ("run_process", "Run one process over a range of dates, by hand."),
+        "serve": ("serve", "Serve the mission's page and its API."),
         "unlock": ("unlock", "Clear the lock of a dead run."),
     },
     "Ask": {

@@ -211,7 +211,7 @@ def print_report(report: Report, *, as_json: bool) -> int:
 
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and times as ISO text, control characters escaped."""
-    from dbproc.cli.json_text import json_text
+    from dbproc.core.json_text import json_text
 
     click.echo(json_text(value))
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import click
 
-from dbproc.cli.json_text import json_text
 from dbproc.core.answers import entries
+from dbproc.core.json_text import json_text
 from dbproc.core.text import one_line
 
 _Row = TypeVar("_Row")

@@ -85,7 +85,9 @@ def arrived(connection: Connection, names: Sequence[str] | None = None) -> list[
     complete = [state for state in TransferState if state.is_complete]
     columns = (_T.c.transfer_id, _T.c.filename, func.coalesce(_T.c.shasum, ""), _T.c.placed)
     # the words of the index stand in the statement, so that every database uses it
-    statement = select(*columns).where(text("file_id IS NULL AND task = 'fetch'"), _T.c.state.in_(complete))
+    statement = select(*columns).where(
+        text("file_id IS NULL AND task IN ('fetch', 'upload', 'import')"), _T.c.state.in_(complete)
+    )
     parts = [statement] if names is None else [statement.where(_T.c.filename.in_(some)) for some in batches(names)]
     return [Arrived(*row) for part in parts for row in connection.execute(part.order_by(_T.c.transfer_id))]
 

@@ -33,7 +33,7 @@ MAINTENANCE = ("postgres", "template1")
 
 _MAY_COME_OF_A_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnstorableError)
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
 
 

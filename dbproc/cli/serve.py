@@ -1,0 +1,41 @@
+"""``dbproc serve``: the mission's page and its API."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import click
+
+from dbproc.cli.common import mission_option, open_own_mission
+from dbproc.core.errors import UserError
+
+
+@click.command("serve")
+@mission_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8090, show_default=True, type=click.IntRange(0, 65535), help="The port; 0: a free one.")
+@click.option(
+    "--socket", "path", type=click.Path(path_type=Path), help="Listen at this path instead, for a proxy in front."
+)
+@click.option("--root-path", default="", metavar="PATH", help="The path below which a proxy shows it: /dbproc.")
+@click.option("--open", "is_open", is_flag=True, help="Nobody has to be known; on the loopback alone.")
+def serve_command(mission: str, host: str, port: int, path: Path | None, root_path: str, is_open: bool) -> None:
+    """Serve the mission's page and its API until Ctrl-C."""
+    try:
+        from dbproc.service import serving
+        from dbproc.service.context import Context
+    except ImportError as error:
+        raise UserError(f"dbproc serve needs the package {error.name}: pip install 'dbproc[web]'") from error
+    if is_open and path is None and not _is_loopback(host):
+        raise UserError(f"--open lets everybody do everything, and {host} is reached by others; listen on 127.0.0.1")
+    with open_own_mission(mission) as store, serving.listening(host, port, path) as server:
+        click.echo(f"serving {store.name} at {path or 'http://{}:{}/'.format(*server.getsockname()[:2])}")
+        serving.serve(Context(store=store, is_open=is_open, root_path=root_path), server)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,30 @@
+"""The application: every dialect is a router of its own."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from dbproc import __version__
+from dbproc.service import health, problems
+from dbproc.service.api import status
+from dbproc.service.context import Context
+
+ROUTERS = (health.router, status.router)
+"""Those of the parts, in the order in which paths are looked up."""
+
+
+def create_app(context: Context) -> FastAPI:
+    """The application that serves a mission."""
+    app = FastAPI(
+        title="dbproc",
+        version=__version__,
+        root_path=context.root_path,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.context = context
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,50 @@
+"""What every request works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from dbproc.core.model import Mission
+from dbproc.database.definition.load import load_mission
+from dbproc.database.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A mission that is served.
+
+    Attributes
+    ----------
+    store
+        Its database; every thread may begin transactions of its own.
+    is_open
+        Whether nobody has to be known: on the loopback alone.
+    root_path
+        The path below which a proxy in front shows the service: ``/dbproc``, or nothing.
+    wake
+        Called when something was recorded that a run has to do.
+    """
+
+    store: Store
+    is_open: bool = False
+    root_path: str = ""
+    wake: Callable[[], None] = lambda: None
+
+    def mission(self) -> Mission:
+        """The mission as it is now."""
+        with self.store.begin() as connection:
+            return load_mission(connection)
+
+
+def context_of(request: Request) -> Context:
+    """What a request works with."""
+    context: Context = request.app.state.context
+    return context
+
+
+Here = Annotated[Context, Depends(context_of)]
+"""The parameter of an endpoint that gets it."""

@@ -1,0 +1,61 @@
+"""``dbproc serve`` as a process of its own, on a port that the system chooses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.kit.commands import REPOSITORY
+from tests.kit.started import running
+
+
+@contextmanager
+def serving(database: str | Path, *arguments: str) -> Iterator[str]:
+    """Its address, ``http://127.0.0.1:PORT``; it is killed at the end."""
+    command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--port", "0", *arguments]
+    with running(command, cwd=REPOSITORY) as address:
+        yield address
+
+
+class Served:
+    """A service that can be killed in the middle of its work, and begun anew at the same port."""
+
+    def __init__(self, database: str | Path, *arguments: str) -> None:
+        self._command = [sys.executable, "-u", "-m", "dbproc", "serve", "-m", str(database), *arguments]
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Begin, or begin anew; returns when it listens."""
+        self._process = subprocess.Popen(
+            [*self._command, "--port", str(self.port)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self.port = int(line.rstrip().rstrip("/").rpartition(":")[2])
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def __enter__(self) -> Served:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
