@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from dbproc.cli.common import mission_option, open_own_mission
+from dbproc.cli.common import mission_option, open_mission, open_own_mission
 from dbproc.core.errors import UserError
 
 
@@ -29,9 +30,12 @@ def serve_command(mission: str, host: str, port: int, path: Path | None, root_pa
         raise UserError(f"dbproc serve needs the package {error.name}: pip install 'dbproc[web]'") from error
     if is_open and path is None and not _is_loopback(host):
         raise UserError(f"--open lets everybody do everything, and {host} is reached by others; listen on 127.0.0.1")
-    with open_own_mission(mission) as store, serving.listening(host, port, path) as server:
-        click.echo(f"serving {store.name} at {path or 'http://{}:{}/'.format(*server.getsockname()[:2])}")
-        serving.serve(Context(store=store, is_open=is_open, root_path=root_path), server)
+    with ExitStack() as stack:
+        writing = stack.enter_context(open_own_mission(mission))
+        reading = stack.enter_context(open_mission(mission, read_only=True))
+        server = stack.enter_context(serving.listening(host, port, path))
+        click.echo(f"serving {writing.name} at {path or 'http://{}:{}/'.format(*server.getsockname()[:2])}")
+        serving.serve(Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path), server)
 
 
 def _is_loopback(host: str) -> bool:

@@ -19,8 +19,9 @@ class Context:
 
     Attributes
     ----------
-    store
-        Its database; every thread may begin transactions of its own.
+    reading, writing
+        Its database, opened to read only, and to write: whoever begins a transaction to write keeps runs waiting. Every
+        thread may begin transactions of its own.
     is_open
         Whether nobody has to be known: on the loopback alone.
     root_path
@@ -29,14 +30,15 @@ class Context:
         Called when something was recorded that a run has to do.
     """
 
-    store: Store
+    reading: Store
+    writing: Store
     is_open: bool = False
     root_path: str = ""
     wake: Callable[[], None] = lambda: None
 
     def mission(self) -> Mission:
         """The mission as it is now."""
-        with self.store.begin() as connection:
+        with self.reading.begin() as connection:
             return load_mission(connection)
 
 

@@ -15,4 +15,4 @@ router = APIRouter(prefix="/api/v1", tags=["status"])
 @router.get("/status", responses=says(Status))
 def status(here: Here, _: Reader) -> Response:
     """The state of the mission, as ``dbproc status --json`` has it."""
-    return answered(mission_status(here.store))
+    return answered(mission_status(here.reading))
