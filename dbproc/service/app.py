@@ -8,6 +8,7 @@ from dbproc import __version__
 from dbproc.service import health, problems
 from dbproc.service.api import status
 from dbproc.service.context import Context
+from dbproc.service.traffic import Counting
 
 ROUTERS = (health.router, status.router)
 """Those of the parts, in the order in which paths are looked up."""
@@ -27,4 +28,5 @@ def create_app(context: Context) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Counting, traffic=context.traffic)
     return app

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -50,8 +53,11 @@ def _listening_at(path: Path) -> socket.socket:
     return server
 
 
-def serve(context: Context, server: socket.socket) -> None:
-    """Serve a mission until a signal ends it."""
+def serve(context: Context, server: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve a mission until a signal ends it; requests that are at work are given a few seconds.
+
+    `ready` is called when a signal would end it so; before, the socket listens.
+    """
     config = uvicorn.Config(
         create_app(context),
         log_config=None,
@@ -60,4 +66,12 @@ def serve(context: Context, server: socket.socket) -> None:
         timeout_graceful_shutdown=_PATIENCE,
         ws="none",
     )
-    uvicorn.Server(config).run(sockets=[server])
+    service = uvicorn.Server(config)
+
+    def end(_: int, __: FrameType | None) -> None:  # one that comes before the server hears them, or is handed on by it
+        service.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    ready()
+    service.run(sockets=[server])
