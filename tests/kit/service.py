@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from dbproc.changes import tokens
+from dbproc.core.access import Principal, Scope
+from dbproc.database.store import Store, open_store
 from tests.kit.commands import REPOSITORY
 from tests.kit.started import running
 
@@ -18,6 +21,16 @@ def serving(database: str | Path, *arguments: str) -> Iterator[str]:
     command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--port", "0", *arguments]
     with running(command, cwd=REPOSITORY) as address:
         yield address
+
+
+def bearer(database: str | Path | Store, owner: str = "ada", *scopes: Scope) -> dict[str, str]:
+    """The header of somebody with a token, which is made; without scopes they may do everything."""
+    with ExitStack() as stack:
+        store = database if isinstance(database, Store) else stack.enter_context(open_store(str(database)))
+        made = tokens.create(
+            store, Principal("tests"), name="test", owner=owner, scopes=scopes or tuple(Scope), expires=None
+        )
+    return {"Authorization": f"Bearer {made.token}"}
 
 
 class Served:
