@@ -8,8 +8,9 @@ from dbproc import __version__
 from dbproc.service import health, problems
 from dbproc.service.api import status
 from dbproc.service.context import Context
+from dbproc.service.uploads import tus
 
-ROUTERS = (health.router, status.router)
+ROUTERS = (health.router, status.router, tus.router)
 """Those of the parts, in the order in which paths are looked up."""
 
 
