@@ -17,6 +17,7 @@ from dbproc.service.api import (
     transfers,
 )
 from dbproc.service.context import Context
+from dbproc.service.uploads import tus
 
 ROUTERS = (
     health.router,
@@ -28,6 +29,7 @@ ROUTERS = (
     transfers.router,
     campaigns.router,
     keeping.router,
+    tus.router,
 )
 """Those of the parts, in the order in which paths are looked up."""
 
