@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,11 +19,10 @@ from dbproc.database import lock
 from dbproc.database.store import open_store
 from dbproc.explain.disk import daily, full_at
 from dbproc.explain.readiness import Verdict, judge_age
-from dbproc.service.app import create_app
-from dbproc.service.context import Context
 from tests.kit.commands import REPOSITORY
 from tests.kit.mission import Mission, chain, name_of, product, table
 from tests.kit.postgres import running_server
+from tests.kit.service import client
 from tests.kit.stub import Stub, running
 
 FAILS = "#!/bin/sh\nexit 3\n"
@@ -45,12 +43,6 @@ def numbers(text: str) -> Numbers:
     samples = [sample for family in parser.text_string_to_metric_families(text) for sample in family.samples]
     assert {sample.labels.pop("mission") for sample in samples} == {"test"}
     return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
-
-
-@contextmanager
-def asking(mission: Mission) -> Iterator[TestClient]:
-    with open_store(mission.database) as writing, open_store(mission.database, read_only=True) as reading:
-        yield TestClient(create_app(Context(reading=reading, writing=writing, is_open=True)))
 
 
 # --- pings ---
@@ -149,9 +141,9 @@ def test_a_mission_in_numbers(mission: Mission) -> None:
     mission.deliver(name_of("raw", 2))
     mission.run(status=1)
     mission.dbproc("withdraw", name_of("raw", 2), "--reason", "noise")
-    with asking(mission) as client:
-        found = numbers(client.get("/metrics").text)
-        again = numbers(client.get("/metrics").text)
+    with client(mission.database) as asking:
+        found = numbers(asking.get("/metrics").text)
+        again = numbers(asking.get("/metrics").text)
     assert {key: value for key, value in found.items() if key[0] == "dbproc_files"} == {
         ("dbproc_files", "raw", "in place"): 1,
         ("dbproc_files", "raw", "withdrawn"): 1,
@@ -218,76 +210,76 @@ def test_when_a_disk_is_full_is_foreseen() -> None:
 # --- readiness ---
 
 
-def lines(client: TestClient, status: int, path: str = "/readyz") -> list[str]:
-    answer = client.get(path)
+def lines(asking: TestClient, status: int, path: str = "/readyz") -> list[str]:
+    answer = asking.get(path)
     assert answer.status_code == status, answer.text
-    assert client.get("/livez").text == "ok\n"
+    assert asking.get("/livez").text == "ok\n"
     return answer.text.splitlines()
 
 
 def test_what_is_ready_and_why_it_is_not(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(*chain())
-    with asking(mission) as client:
-        assert lines(client, 200) == ["ready"]
-        found = lines(client, 200, "/readyz?verbose")
+    with client(mission.database) as asking:
+        assert lines(asking, 200) == ["ready"]
+        found = lines(asking, 200, "/readyz?verbose")
         assert [line.split(" ")[0] for line in found[:-1]] == [
             *("[+]database", "[+]root", "[+]incoming", "[+]disk", "[+]lock", "[!]runs")
         ]
-        health = client.get("/readyz", headers={"Accept": "application/health+json"})
+        health = asking.get("/readyz", headers={"Accept": "application/health+json"})
         assert health.json()["status"] == "warn"
         assert health.json()["checks"]["runs"] == [{"status": "warn", "output": "none yet"}]
         mission.run()
-        assert lines(client, 200, "/readyz?verbose")[-2].startswith("[+]runs the last one ended ")
+        assert lines(asking, 200, "/readyz?verbose")[-2].startswith("[+]runs the last one ended ")
 
         mission.incoming.rmdir()
-        assert lines(client, 503) == ["[-]incoming No such file or directory", "not ready"]
+        assert lines(asking, 503) == ["[-]incoming No such file or directory", "not ready"]
         mission.incoming.mkdir()
         mission.define(*chain(), service(reserve=10**6))
-        assert lines(client, 503)[0].startswith("[-]disk root: ")
+        assert lines(asking, 503)[0].startswith("[-]disk root: ")
         mission.define(*chain())
         mission.root.rename(away := mission.root.with_name("away"))
-        assert lines(client, 503)[0] == "[-]root it is gone, or another database's; dbproc status says why"
+        assert lines(asking, 503)[0] == "[-]root it is gone, or another database's; dbproc status says why"
         away.rename(mission.root)
         mission.execute("UPDATE alembic_version SET version_num = '0010'")
-        assert lines(client, 503) == [
+        assert lines(asking, 503) == [
             "[-]database it has schema 0010, and 0011 is needed: dbproc upgrade",
             "not ready",
         ]
         mission.execute("UPDATE alembic_version SET version_num = '0011'")
-        assert lines(client, 200) == ["ready"]
+        assert lines(asking, 200) == ["ready"]
 
 
 def test_a_database_that_can_only_be_read(sqlite_mission: Mission) -> None:
     mission = sqlite_mission
     mission.create(*chain())
     Path(mission.database).parent.chmod(0o755)
-    with asking(mission) as client:
+    with client(mission.database) as asking:
         os.seteuid(65534)
         try:
-            answer = client.get("/readyz")
+            answer = asking.get("/readyz")
         finally:
             os.seteuid(0)
         assert answer.status_code == 503
         assert "database" in answer.text
-        assert lines(client, 200) == ["ready"]
+        assert lines(asking, 200) == ["ready"]
 
 
 def test_postgresql_that_is_started_anew_or_can_only_be_read(tmp_path: Path) -> None:
     with running_server() as server:
         mission = Mission(tmp_path / "mission", server.url(server.create())).create(*chain())
-        with asking(mission) as client:
-            assert lines(client, 200) == ["ready"]
+        with client(mission.database) as asking:
+            assert lines(asking, 200) == ["ready"]
             server.stop()
-            assert lines(client, 503) == ["[-]database it does not answer", "not ready"]
-            assert client.get("/metrics").status_code == 503
+            assert lines(asking, 503) == ["[-]database it does not answer", "not ready"]
+            assert asking.get("/metrics").status_code == 503
             server.start()
-            assert lines(client, 200) == ["ready"]
+            assert lines(asking, 200) == ["ready"]
             name = mission.one("SELECT current_database()")
             mission.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
             server.stop()
             server.start()
-            assert lines(client, 503) == ["[-]database it can only be read", "not ready"]
+            assert lines(asking, 503) == ["[-]database it can only be read", "not ready"]
 
 
 def test_the_age_of_the_last_run_and_clocks_that_jump() -> None:
