@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,8 +21,11 @@ from dbproc.core.errors import UserError
     "--socket", "path", type=click.Path(path_type=Path), help="Listen at this path instead, for a proxy in front."
 )
 @click.option("--root-path", default="", metavar="PATH", help="The path below which a proxy shows it: /dbproc.")
+@click.option("--proxy", "proxies", multiple=True, metavar="ADDRESS", help="A proxy in front that says who asks.")
 @click.option("--open", "is_open", is_flag=True, help="Nobody has to be known; on the loopback alone.")
-def serve_command(mission: str, host: str, port: int, path: Path | None, root_path: str, is_open: bool) -> None:
+def serve_command(
+    mission: str, host: str, port: int, path: Path | None, root_path: str, proxies: Sequence[str], is_open: bool
+) -> None:
     """Serve the mission's page and its API until Ctrl-C."""
     try:
         from dbproc.service import serving
@@ -35,7 +39,7 @@ def serve_command(mission: str, host: str, port: int, path: Path | None, root_pa
         reading = stack.enter_context(open_mission(mission, read_only=True))
         server = stack.enter_context(serving.listening(host, port, path))
         click.echo(f"serving {writing.name} at {path or 'http://{}:{}/'.format(*server.getsockname()[:2])}")
-        serving.serve(Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path), server)
+        serving.serve(Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path), server, proxies)
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, openapi, problems
+from dbproc.service import health, openapi, problems, sessions
 from dbproc.service.api import (
     campaigns,
     definition,
@@ -17,6 +17,8 @@ from dbproc.service.api import (
     transfers,
 )
 from dbproc.service.context import Context
+from dbproc.service.door import Door
+from dbproc.service.guard import Guard
 from dbproc.service.uploads import tus
 
 ROUTERS = (
@@ -29,6 +31,7 @@ ROUTERS = (
     transfers.router,
     campaigns.router,
     keeping.router,
+    sessions.router,
     tus.router,
 )
 """Those of the parts, in the order in which paths are looked up."""
@@ -45,8 +48,10 @@ def create_app(context: Context) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.context = context
+    app.state.door = Door(context)
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Guard, door=app.state.door)  # the outermost: the one that is added last
     return app
