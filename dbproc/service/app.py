@@ -6,11 +6,12 @@ from fastapi import FastAPI
 
 from dbproc import __version__
 from dbproc.service import health, problems
-from dbproc.service.api import status
+from dbproc.service.api import status, uploads
 from dbproc.service.context import Context
+from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.uploads import tus
 
-ROUTERS = (health.router, status.router, tus.router)
+ROUTERS = (health.router, status.router, tus.router, uploads.router, jobs.router, large.router)
 """Those of the parts, in the order in which paths are looked up."""
 
 

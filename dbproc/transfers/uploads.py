@@ -45,6 +45,8 @@ class Asked:
         What the client says of it.
     word
         What is to name it; nothing: any word that nobody guesses.
+    room
+        Bytes that there must be room for where the size is not known.
     is_part
         Whether it is to be put together with others, and never comes into incoming by itself.
     chunk_size
@@ -59,6 +61,7 @@ class Asked:
     digest: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     word: str = ""
+    room: int = 0
     is_part: bool = False
     chunk_size: int | None = None
 
@@ -82,7 +85,7 @@ def accept(desk: Desk, asked: Asked) -> Upload:
     most = desk.mission.service.most_bytes
     if asked.size is not None and asked.size > most:
         raise TooLargeError(f"it has {asked.size:,} bytes, and one upload may have {most:,} at most")
-    desk.refuse_full(asked.size or 0)
+    desk.refuse_full(asked.size or asked.room)
     if not asked.is_part:
         _refuse_taken(desk, name, asked.digest)
     with desk.writing.begin() as connection:
@@ -130,8 +133,9 @@ def _refuse_too_many(desk: Desk, asked: Asked, held: uploads.Held) -> None:
     if held.count >= service.uploads:
         raise QuotaError(f"{asked.owner} has {held.count} uploads at work, as many as one may have; finish or end some")
     quota = None if service.upload_quota is None else int(service.upload_quota * _GIB)
-    if quota is not None and held.size + (asked.size or 0) > quota:
-        more = f"{held.size:,} bytes in unfinished uploads and {asked.size or 0:,} more"
+    more_bytes = asked.size or asked.room
+    if quota is not None and held.size + more_bytes > quota:
+        more = f"{held.size:,} bytes in unfinished uploads and {more_bytes:,} more"
         raise QuotaError(f"{asked.owner} would have {more}; {quota:,} are allowed; finish or end some")
 
 
