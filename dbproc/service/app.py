@@ -5,13 +5,37 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, problems
-from dbproc.service.api import status, uploads
+from dbproc.service import health, openapi, problems
+from dbproc.service.api import (
+    campaigns,
+    definition,
+    files,
+    history,
+    keeping,
+    quarantine,
+    status,
+    transfers,
+    uploads,
+)
 from dbproc.service.context import Context
 from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.uploads import tus
 
-ROUTERS = (health.router, status.router, tus.router, uploads.router, jobs.router, large.router)
+ROUTERS = (
+    health.router,
+    status.router,
+    files.router,
+    definition.router,
+    history.router,
+    quarantine.router,
+    transfers.router,
+    campaigns.router,
+    keeping.router,
+    tus.router,
+    uploads.router,
+    jobs.router,
+    large.router,
+)
 """Those of the parts, in the order in which paths are looked up."""
 
 
@@ -27,6 +51,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
+    openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -5,9 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+from starlette.testclient import TestClient
+
+from dbproc.changes import tokens
+from dbproc.core.access import Principal, Scope
+from dbproc.database.store import Store, open_store
+from dbproc.service.app import create_app
+from dbproc.service.context import Context
 from tests.kit.commands import REPOSITORY
 from tests.kit.started import running
 
@@ -18,6 +26,16 @@ def serving(database: str | Path, *arguments: str) -> Iterator[str]:
     command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--port", "0", *arguments]
     with running(command, cwd=REPOSITORY) as address:
         yield address
+
+
+def bearer(database: str | Path | Store, owner: str = "ada", *scopes: Scope) -> dict[str, str]:
+    """The header of somebody with a token, which is made; without scopes they may do everything."""
+    with ExitStack() as stack:
+        store = database if isinstance(database, Store) else stack.enter_context(open_store(str(database)))
+        made = tokens.create(
+            store, Principal("tests"), name="test", owner=owner, scopes=scopes or tuple(Scope), expires=None
+        )
+    return {"Authorization": f"Bearer {made.token}"}
 
 
 class Served:
@@ -59,3 +77,13 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+@contextmanager
+def client(database: str | Path, **known: Any) -> Iterator[TestClient]:
+    """A client of the service in this process, where nobody has to be known; `known`: what else the context has."""
+    with ExitStack() as stack:
+        writing = stack.enter_context(open_store(str(database)))
+        reading = stack.enter_context(open_store(str(database), read_only=True))
+        context = Context(reading=reading, writing=writing, **{"is_open": True, **known})
+        yield stack.enter_context(TestClient(create_app(context)))
