@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from dbproc.core.states import UploadWay
-from dbproc.core.transfers import OPEN, TransferState, expected_end
+from dbproc.core.transfers import TransferState, expected_end
 from dbproc.core.uploads import Upload
 from dbproc.database import uploads
 from dbproc.database.store import Store
@@ -37,14 +37,6 @@ class ShownUpload:
     expires: dt.datetime | None  #: when it is given up if no byte comes before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uploads:
-    """Uploads, the latest first."""
-
-    total: int  #: how many there are in all
-    uploads: tuple[ShownUpload, ...]  #: those of this page
-
-
 def shown(upload: Upload) -> ShownUpload:
     """An upload for people."""
     transfer, is_over = upload.transfer, upload.transfer.state.is_final
@@ -72,13 +64,9 @@ def shown(upload: Upload) -> ShownUpload:
 
 
 def uploads_of(
-    store: Store,
-    owner: str | None,
-    states: Collection[TransferState] | None = OPEN,
-    limit: int = 100,
-    offset: int = 0,
-) -> Uploads:
-    """Uploads of an owner (None: of all) in some states (None: in any)."""
+    store: Store, owner: str | None, states: Collection[TransferState] | None, limit: int, before: int | None = None
+) -> list[ShownUpload]:
+    """Uploads of an owner (None: of all) in some states (None: in any), the latest first; `before`: those of transfers
+    with lower numbers."""
     with store.begin() as connection:
-        found, total = uploads.listed(connection, owner, states, limit, offset)
-    return Uploads(total=total, uploads=tuple(map(shown, found)))
+        return [shown(each) for each in uploads.listed(connection, owner, states, limit, before=before)]

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from dbproc.core.errors import (
@@ -143,6 +143,14 @@ def conclude(desk: Desk, word: str) -> Upload:
             return received.finish()
         finally:
             received.close()
+
+
+@contextmanager
+def alone(desk: Desk, upload: Upload) -> Iterator[None]:
+    """Be the only one at an upload; HeldError where somebody is at it."""
+    with ExitStack() as stack:
+        _claim(desk, upload, stack)
+        yield
 
 
 def _taken_up(desk: Desk, word: str) -> Upload:

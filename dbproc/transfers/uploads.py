@@ -15,14 +15,14 @@ from dbproc.core.states import UploadWay
 from dbproc.core.transfers import Order, Spot, Task, TransferState
 from dbproc.core.uploads import CLIENT, PART, RULE, Upload, name_fault, plain_name
 from dbproc.database import transfers, uploads
-from dbproc.database.store import Store
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.transfer import digest_of
 from dbproc.transfers import endings, receiving
 from dbproc.transfers.receiving import Desk
 
 _GIB = 1 << 30
-_BY_SERVICE = "given up by its client"
+_LONGEST_BEGINNING = dt.timedelta(hours=1)
+_BY_CLIENT = "given up by its client"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +217,7 @@ def _words(whole: Upload) -> Sequence[object]:
 # --- ended ---
 
 
-def give_up(desk: Desk, some: Sequence[Upload], reason: str = _BY_SERVICE) -> int:
+def give_up(desk: Desk, some: Sequence[Upload], reason: str = _BY_CLIENT) -> int:
     """End uploads, and remove what was written of them; how many were not at their end."""
     with desk.writing.begin() as connection:
         done = endings.cancelled(connection, [each.transfer.transfer_id for each in some], reason)
@@ -241,12 +241,6 @@ class PutRight:
     ended: tuple[Upload, ...] = ()
 
 
-def has_any(store: Store) -> bool:
-    """Whether there is something to put right."""
-    with store.begin() as connection:
-        return uploads.any_waits(connection, dt.datetime.now(dt.UTC))
-
-
 def put_right(desk: Desk, *, is_beginning: bool = False) -> PutRight:
     """Finish uploads that have all their bytes, end those whose time is over, and remove what others left.
 
@@ -256,21 +250,30 @@ def put_right(desk: Desk, *, is_beginning: bool = False) -> PutRight:
     now = dt.datetime.now(dt.UTC)
     finished: list[Upload] = []
     ended: list[Upload] = []
-    with desk.writing.begin() as connection:
+    with desk.reading.begin() as connection:
         found = uploads.unfinished(connection)
         left = transfers.given_up(connection, RULE)
     for each in found:
         with suppress(HeldError, TransferError):
-            if each.expires is not None and each.expires <= now:
-                give_up(desk, [each], f"no byte of it came until {each.expires:%Y-%m-%d %H:%M} UTC")
+            reason = _why_over(each, now, is_beginning=is_beginning)
+            if reason:
+                with receiving.alone(desk, each):
+                    give_up(desk, [each], reason)
                 ended.append(each)
             elif _has_all(each):
                 finished.append(_concluded(desk, each))
-            elif is_beginning and each.way is UploadWay.FORM:
-                give_up(desk, [each], "the service ended before all of the form had come; send it again")
-                ended.append(each)
     _remove_left(desk, [each.transfer_id for each in left])
     return PutRight(finished=tuple(finished), ended=tuple(ended))
+
+
+def _why_over(upload: Upload, now: dt.datetime, *, is_beginning: bool) -> str:
+    """Why an upload at which nobody is has come to its end; nothing: it has not."""
+    if upload.expires is not None and upload.expires <= now:
+        return f"no byte of it came until {upload.expires:%Y-%m-%d %H:%M} UTC"
+    is_form = upload.way is UploadWay.FORM and upload.transfer.state is not TransferState.CHECKING
+    if is_form and (is_beginning or now - upload.transfer.since > _LONGEST_BEGINNING):
+        return "the service ended before all of the form had come; send it again"
+    return ""
 
 
 def _has_all(upload: Upload) -> bool:

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Request, Response
 from dbproc.core.access import Scope
 from dbproc.core.errors import EndedError
 from dbproc.core.transfers import OPEN, TransferState
-from dbproc.explain.uploads import ShownUpload, Uploads, shown, uploads_of
+from dbproc.explain.uploads import ShownUpload, shown, uploads_of
 from dbproc.service.access import Uploader
-from dbproc.service.answers import answered, says
+from dbproc.service.answers import CHANGING, Form, answered, listed, page_after, problems, says
+from dbproc.service.asked import AsForm, Paged
 from dbproc.service.context import Here
 from dbproc.service.problems import Problem
 from dbproc.service.uploads.owned import owned
@@ -20,7 +21,7 @@ from dbproc.service.uploads.sending import receive_form
 from dbproc.service.uploads.streams import desk_of
 from dbproc.transfers import uploads
 
-router = APIRouter(prefix="/api/v1/uploads", tags=["uploads"])
+router = APIRouter(prefix="/api/v1/uploads", tags=["uploads"], responses=CHANGING)
 
 _FORM = {
     "requestBody": {
@@ -41,22 +42,26 @@ _FORM = {
 }
 
 
-@router.get("", responses=says(Uploads))
-def listed(
+@router.get("", responses=says(ShownUpload, many=True))
+def some(
     here: Here,
     asking: Uploader,
-    state: Annotated[list[TransferState] | None, Query()] = None,
+    page: Paged,
+    request: Request,
+    state: Annotated[list[TransferState], Query()] = [],  # noqa: B006 - FastAPI copies it
+    form: AsForm = Form.JSON,
+    *,
     all: bool = False,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> Response:
-    """One's own uploads, those of all for operators: those that are not at an end, in some states, or all."""
-    states = state or (None if all else OPEN)
+    """One's own uploads, those of all for operators: those that are not at an end, or in the states that are named."""
+    states = None if all else tuple(state) or OPEN
     owner = None if asking.may(Scope.OPERATE) else asking.name
-    return answered(uploads_of(here.reading, owner, states, limit, offset))
+    rows = uploads_of(here.reading, owner, states, page.limit, page.after)
+    following = page_after(request, after=rows[-1].transfer_id) if len(rows) == page.limit else None
+    return listed(rows, ShownUpload, form, following)
 
 
-@router.post("", responses=says(ShownUpload, 201), openapi_extra=_FORM)
+@router.post("", responses={**says(ShownUpload, 201), **problems(415, 460)}, openapi_extra=_FORM)
 async def send(request: Request, here: Here, asking: Uploader) -> Response:
     """Send a whole file by a form: `file`, and the digest that it must have as `sha256`."""
 
@@ -74,7 +79,7 @@ def one(upload: str, here: Here, asking: Uploader) -> Response:
     return answered(shown(owned(here, asking, upload)))
 
 
-@router.delete("/{upload}", responses=says(ShownUpload))
+@router.delete("/{upload}", responses={**says(ShownUpload), **problems(410)})
 def give_up(upload: str, here: Here, asking: Uploader) -> Response:
     """Give an upload up; what came of it is removed."""
     found = owned(here, asking, upload)

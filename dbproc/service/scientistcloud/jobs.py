@@ -109,7 +109,7 @@ def _added(here: Context, asking: Principal, fields: Mapping[str, str]) -> dict[
         return {}
     with here.reading.begin() as connection:
         for name in ("dataset_uuid", "dataset_name"):
-            found, _ = uploads.listed(connection, asking.name, None, 1, about={name: identifier})
+            found, _ = uploads.told_of(connection, asking.name, {name: identifier}, None, 1)
             if found:
                 return {"dataset_uuid": found[0].facts.get("dataset_uuid")}
     raise Problem(404, f"Dataset not found: {identifier}")
@@ -165,8 +165,7 @@ def jobs(
     if status and states is None:
         raise generation.refuse(f"Invalid status: {status}")
     with here.reading.begin() as connection:
-        about = {"user_email": user_id}
-        found, total = uploads.listed(connection, asking.name, states, limit, offset, about)
+        found, total = uploads.told_of(connection, asking.name, {"user_email": user_id}, states, limit, offset)
     shown = [listed(request, each) for each in found]
     return JSONResponse({"jobs": shown, "total": total, "limit": limit, "offset": offset})
 
