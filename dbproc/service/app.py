@@ -15,10 +15,12 @@ from dbproc.service.api import (
     quarantine,
     status,
     transfers,
+    uploads,
 )
 from dbproc.service.context import Context
 from dbproc.service.door import Door
 from dbproc.service.guard import Guard
+from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.uploads import tus
 
 ROUTERS = (
@@ -33,6 +35,9 @@ ROUTERS = (
     keeping.router,
     sessions.router,
     tus.router,
+    uploads.router,
+    jobs.router,
+    large.router,
 )
 """Those of the parts, in the order in which paths are looked up."""
 
