@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from dbproc import __version__
 from dbproc.service import health, openapi, problems
 from dbproc.service.api import (
+    actions,
     campaigns,
     definition,
     files,
@@ -28,6 +29,7 @@ ROUTERS = (
     transfers.router,
     campaigns.router,
     keeping.router,
+    actions.router,
 )
 """Those of the parts, in the order in which paths are looked up."""
 

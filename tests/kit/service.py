@@ -11,7 +11,9 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from dbproc.database.store import open_store
+from dbproc.changes import tokens
+from dbproc.core.access import Principal, Scope
+from dbproc.database.store import Store, open_store
 from dbproc.service.app import create_app
 from dbproc.service.context import Context
 from tests.kit.commands import REPOSITORY
@@ -24,6 +26,16 @@ def serving(database: str | Path, *arguments: str) -> Iterator[str]:
     command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--port", "0", *arguments]
     with running(command, cwd=REPOSITORY) as address:
         yield address
+
+
+def bearer(database: str | Path | Store, owner: str = "ada", *scopes: Scope) -> dict[str, str]:
+    """The header of somebody with a token, which is made; without scopes they may do everything."""
+    with ExitStack() as stack:
+        store = database if isinstance(database, Store) else stack.enter_context(open_store(str(database)))
+        made = tokens.create(
+            store, Principal("tests"), name="test", owner=owner, scopes=scopes or tuple(Scope), expires=None
+        )
+    return {"Authorization": f"Bearer {made.token}"}
 
 
 class Served:
