@@ -513,9 +513,11 @@ logging = Table(
     Column("lock_mark", Text),
     Column("jobs_done", Integer),
     Column("jobs_known", Integer),
+    Column("exit_status", SmallInteger),
 )
 """A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock. ``lock_mark`` is the
-mark of the file that its holder keeps locked, ``.dbproc/lock``. ``jobs_done`` of ``jobs_known``: how far it is."""
+mark of the file that its holder keeps locked, ``.dbproc/lock``. ``jobs_done`` of ``jobs_known``: how far it is.
+``exit_status``: what a run ended with; null where that is not known."""
 
 attempt = Table(
     "attempt",

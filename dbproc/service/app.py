@@ -18,6 +18,7 @@ from dbproc.service.api import (
     transfers,
 )
 from dbproc.service.context import Context
+from dbproc.service.uploads import tus
 
 ROUTERS = (
     health.router,
@@ -30,6 +31,7 @@ ROUTERS = (
     campaigns.router,
     keeping.router,
     actions.router,
+    tus.router,
 )
 """Those of the parts, in the order in which paths are looked up."""
 

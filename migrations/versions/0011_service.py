@@ -40,6 +40,7 @@ def upgrade() -> None:
     """Add what the service records."""
     for name in ("service", "monitor"):
         op.add_column("mission", sa.Column(name, sa.Text(), server_default="[]", nullable=False))
+    op.add_column("logging", sa.Column("exit_status", sa.SmallInteger()))
     _add_tokens()
     _add_audit()
     _add_uploads()
