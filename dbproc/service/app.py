@@ -14,6 +14,7 @@ from dbproc.service.api import (
     history,
     keeping,
     quarantine,
+    stages,
     status,
     transfers,
 )
@@ -30,6 +31,7 @@ ROUTERS = (
     transfers.router,
     campaigns.router,
     keeping.router,
+    stages.router,
     actions.router,
     tus.router,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dbproc.changes.dismiss import Dismissals
 from dbproc.changes.restore import Restored
@@ -15,30 +15,22 @@ from dbproc.changes.withdraw import Withdrawn
 from dbproc.core.slot_text import SlotChoice, choice_of
 from dbproc.core.states import EXISTING, CampaignStatus
 from dbproc.database.campaigns import CampaignRow
-from dbproc.database.selection import Selection, selection_of
 from dbproc.ingest.quarantine import Settled
 from dbproc.service import actions
 from dbproc.service.access import Operator
 from dbproc.service.actions import RunAsked
 from dbproc.service.answers import CHANGING, answered, says
-from dbproc.service.asked import MOST_NUMBER, Name, period_of
+from dbproc.service.asked import MOST_NUMBER, Asked, Name, OfFiles, Time, Words, period_of
 from dbproc.service.context import Here
 
 router = APIRouter(prefix="/api/v1/actions", tags=["actions"], responses=CHANGING)
 
 DryRun = Annotated[bool, Query(description="say what would be done, and change nothing")]
-Word = Annotated[str, Field(min_length=1, max_length=1000)]
-Words = Annotated[list[Word], Field(max_length=1000)]
-Time = Annotated[str | None, Field(max_length=40, examples=["2024-05-06"])]
 Reason = Annotated[str, Field(max_length=2000, description="why; it is kept")]
 Numbers = Annotated[list[Annotated[int, Field(ge=1, le=MOST_NUMBER)]], Field(min_length=1, max_length=1000)]
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class OfSlots(_Asked):
+class OfSlots(Asked):
     """Failed jobs: of processes, of a time, of a key."""
 
     only: Words | None = Field(None, description="processes, by name or number; null: all")
@@ -69,27 +61,6 @@ class Dismiss(OfSlots):
     reason: Reason
 
 
-class OfFiles(_Asked):
-    """Files of the catalogue, by their names or numbers, or of products, of a time, of a key."""
-
-    name: Words = []
-    product: Words = []
-    start: Time = None
-    end: Time = None
-    key: Words = Field([], description="NAME=VALUE")
-
-    def files(self, *, in_place: bool) -> Selection:
-        """The files that are meant."""
-        return selection_of(
-            self.name,
-            self.product,
-            start=period_of(self.start),
-            end=period_of(self.end),
-            keys=self.key,
-            standings=EXISTING if in_place else frozenset(),
-        )
-
-
 class Withdraw(OfFiles):
     """Which files are taken back."""
 
@@ -97,14 +68,14 @@ class Withdraw(OfFiles):
     whole_slot: bool = Field(False, description="every version, so that no earlier one takes the place")
 
 
-class Release(_Asked):
+class Release(Asked):
     """Which entries leave the quarantine."""
 
     numbers: Numbers
     reason: Reason = ""
 
 
-class OfTransfers(_Asked):
+class OfTransfers(Asked):
     """Transfers, by their numbers."""
 
     numbers: Numbers
@@ -132,14 +103,14 @@ def dismiss(here: Here, who: Operator, asked: Dismiss, *, dry_run: DryRun = Fals
 @router.post("/withdraw", responses=says(Withdrawn))
 def withdraw(here: Here, who: Operator, asked: Withdraw, *, dry_run: DryRun = False) -> Response:
     """Take files back, as ``dbproc withdraw`` does."""
-    files = asked.files(in_place=True)
+    files = asked.files(EXISTING)
     return answered(actions.withdraw(here, who, files, asked.reason, whole_slot=asked.whole_slot, only_look=dry_run))
 
 
 @router.post("/restore", responses=says(Restored))
 def restore(here: Here, who: Operator, asked: OfFiles, *, dry_run: DryRun = False) -> Response:
     """Undo the last correction of files, as ``dbproc restore`` does."""
-    return answered(actions.restore(here, who, asked.files(in_place=False), only_look=dry_run))
+    return answered(actions.restore(here, who, asked.files(frozenset()), only_look=dry_run))
 
 
 @router.post("/quarantine/release", responses=says(Settled, many=True))
