@@ -7,12 +7,14 @@ from fastapi import FastAPI
 from dbproc import __version__
 from dbproc.service import health, openapi, problems, sessions
 from dbproc.service.api import (
+    actions,
     campaigns,
     definition,
     files,
     history,
     keeping,
     quarantine,
+    stages,
     status,
     transfers,
     uploads,
@@ -34,6 +36,8 @@ ROUTERS = (
     campaigns.router,
     keeping.router,
     sessions.router,
+    stages.router,
+    actions.router,
     tus.router,
     uploads.router,
     jobs.router,

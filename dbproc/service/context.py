@@ -13,6 +13,10 @@ from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
 
 
+def nothing() -> None:
+    """What is done where nobody waits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """A mission that is served.
@@ -34,7 +38,7 @@ class Context:
     writing: Store
     is_open: bool = False
     root_path: str = ""
-    wake: Callable[[], None] = lambda: None
+    wake: Callable[[], None] = nothing
 
     def mission(self) -> Mission:
         """The mission as it is now."""
