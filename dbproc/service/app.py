@@ -23,6 +23,7 @@ from dbproc.service.context import Context
 from dbproc.service.door import Door
 from dbproc.service.guard import Guard
 from dbproc.service.scientistcloud import jobs, large
+from dbproc.service.traffic import Counting
 from dbproc.service.uploads import tus
 
 ROUTERS = (
@@ -62,5 +63,6 @@ def create_app(context: Context) -> FastAPI:
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Counting, traffic=context.traffic)
     app.add_middleware(Guard, door=app.state.door)  # the outermost: the one that is added last
     return app
