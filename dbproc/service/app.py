@@ -8,8 +8,9 @@ from dbproc import __version__
 from dbproc.service import health, problems
 from dbproc.service.api import status
 from dbproc.service.context import Context
+from dbproc.service.page import PAGES
 
-ROUTERS = (health.router, status.router)
+ROUTERS = (health.router, status.router, *PAGES)
 """Those of the parts, in the order in which paths are looked up."""
 
 
