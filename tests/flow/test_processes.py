@@ -34,6 +34,7 @@ ASKING = [
     "coverage",
     "completion bash",
     "idx --help",
+    "serve --help",
     "canary list",
     "compare DATABASE DATABASE",
     "links",
