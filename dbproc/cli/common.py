@@ -26,7 +26,7 @@ from dbproc.cli.table import folded, table_lines
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
 from dbproc.core.model import Period, Timebase
-from dbproc.core.slot_text import SlotChoice, between, read_key, read_time
+from dbproc.core.slot_text import read_key, read_time
 from dbproc.core.states import AttemptStatus
 from dbproc.core.text import one_line
 from dbproc.database import root
@@ -157,11 +157,6 @@ slot_options = together(
     click.option("--end", type=TIME, metavar="WHEN", help="Up to this one, itself included."),
     key_option,
 )
-
-
-def choice_of(start: Period | None, end: Period | None, keys: Sequence[str]) -> SlotChoice:
-    """The slots that ``--start``, ``--end`` and ``--key`` mean."""
-    return SlotChoice(between(start, end), read_key(keys))
 
 
 selection_options = together(

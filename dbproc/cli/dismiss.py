@@ -9,7 +9,6 @@ import click
 
 from dbproc.cli.common import (
     asking_options,
-    choice_of,
     dry_run_option,
     names_in,
     only_option,
@@ -20,7 +19,7 @@ from dbproc.cli.common import (
 from dbproc.cli.correcting import reason_option
 from dbproc.core.answers import INLINE
 from dbproc.core.model import Period
-from dbproc.core.slot_text import SlotShown, fields_of_processes, require_fields
+from dbproc.core.slot_text import SlotShown, choice_of, fields_of_processes, require_fields
 from dbproc.database import attempts
 from dbproc.database.definition.load import load_definition
 from dbproc.explain.status import standing_failures

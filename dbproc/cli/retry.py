@@ -9,7 +9,6 @@ import click
 
 from dbproc.cli.common import (
     cell,
-    choice_of,
     json_option,
     mission_option,
     names_in,
@@ -19,7 +18,7 @@ from dbproc.cli.common import (
     slot_options,
 )
 from dbproc.core.model import Period, Timebase
-from dbproc.core.slot_text import fields_of_processes, require_fields
+from dbproc.core.slot_text import choice_of, fields_of_processes, require_fields
 from dbproc.core.states import AttemptStatus
 from dbproc.database import attempts, lock
 from dbproc.database.attempts import AttemptRow

@@ -24,7 +24,7 @@ from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.cli.progress import Screen
-from dbproc.cli.selection import placed_file_options, product_option, selection_of
+from dbproc.cli.selection import placed_file_options, product_option
 from dbproc.cli.transfer_bars import Bars
 from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import UserError
@@ -33,6 +33,7 @@ from dbproc.core.slot_text import read_time
 from dbproc.core.staging import Destination, destination
 from dbproc.core.states import EXISTING, StageState
 from dbproc.core.text import size_words
+from dbproc.database.selection import selection_of
 from dbproc.system.signals import Interrupted, signals_interrupt
 
 if TYPE_CHECKING:

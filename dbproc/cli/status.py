@@ -12,7 +12,6 @@ from dbproc.changes.staging.usage import AreaUsage
 from dbproc.cli.common import (
     asking_options,
     cell,
-    choice_of,
     echo_folded,
     open_mission,
     print_columns,
@@ -23,7 +22,7 @@ from dbproc.cli.common import (
 from dbproc.cli.terminal import bad, pending
 from dbproc.core.errors import DbprocError
 from dbproc.core.model import Period
-from dbproc.core.slot_text import SlotChoice
+from dbproc.core.slot_text import SlotChoice, choice_of
 from dbproc.core.text import one_line, size_words
 from dbproc.database.summary import ProductInNumbers
 from dbproc.explain.expectations import LateProduct, WaitingSlot

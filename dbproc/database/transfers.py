@@ -113,9 +113,13 @@ def listed(
     rule: str | None = None,
     filename: str | None = None,
     limit: int | None = None,
+    after: int | None = None,
 ) -> list[Transfer]:
-    """Transfers in some of the states, of a rule or of those that begin with its word, of a file; the latest first."""
+    """Transfers in some of the states, of a rule or of those that begin with its word, of a file; the latest first, or
+    those after one."""
     statement = select(_T).order_by(_T.c.transfer_id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(_T.c.transfer_id < after)
     if states is not None:
         statement = statement.where(_T.c.state.in_(sorted(states)))
     if rule is not None:

@@ -5,12 +5,32 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, problems
-from dbproc.service.api import status
+from dbproc.service import health, openapi, problems
+from dbproc.service.api import (
+    campaigns,
+    definition,
+    files,
+    history,
+    keeping,
+    quarantine,
+    status,
+    transfers,
+)
 from dbproc.service.context import Context
 from dbproc.service.page import PAGES
 
-ROUTERS = (health.router, status.router, *PAGES)
+ROUTERS = (
+    health.router,
+    status.router,
+    files.router,
+    definition.router,
+    history.router,
+    quarantine.router,
+    transfers.router,
+    campaigns.router,
+    keeping.router,
+    *PAGES,
+)
 """Those of the parts, in the order in which paths are looked up."""
 
 
@@ -26,6 +46,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
+    openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

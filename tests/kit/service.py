@@ -5,9 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+from starlette.testclient import TestClient
+
+from dbproc.database.store import open_store
+from dbproc.service.app import create_app
+from dbproc.service.context import Context
 from tests.kit.commands import REPOSITORY
 from tests.kit.started import running
 
@@ -59,3 +65,13 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+@contextmanager
+def client(database: str | Path, **known: Any) -> Iterator[TestClient]:
+    """A client of the service in this process, where nobody has to be known; `known`: what else the context has."""
+    with ExitStack() as stack:
+        writing = stack.enter_context(open_store(str(database)))
+        reading = stack.enter_context(open_store(str(database), read_only=True))
+        context = Context(reading=reading, writing=writing, **{"is_open": True, **known})
+        yield stack.enter_context(TestClient(create_app(context)))

@@ -16,8 +16,7 @@ from starlette.exceptions import HTTPException
 from dbproc.core.access import Principal
 from dbproc.core.errors import DbprocError, UserError
 from dbproc.core.model import Period
-from dbproc.core.periods import ALWAYS
-from dbproc.core.slot_text import SlotChoice, read_key, read_time
+from dbproc.core.slot_text import SlotChoice, choice_of, read_time
 from dbproc.database.store import Store
 from dbproc.service.access import Reader
 from dbproc.service.context import Context, Here
@@ -41,7 +40,9 @@ class View:
     def show(self, template: str, **facts: Any) -> Response:
         """The page."""
         mission = self.here.mission().name
-        return rendered(self.request, template, mission=mission, asking=self.asking, **facts)
+        return rendered(
+            self.request, template, mission=mission, asking=self.asking, given=self.given, **facts
+        )
 
     def address(self, path: str, **query: object) -> str:
         """Where something is."""
@@ -76,16 +77,19 @@ class View:
             raise UserError(f"{name} is a whole number, not {text!r}")
         return int(text)
 
+    def period(self, name: str) -> Period | None:
+        """The time that a field names."""
+        text = self.text(name)
+        return None if text is None else read_time(text)
+
     def choice(self) -> SlotChoice:
         """The time and the key that are asked for: ``start``, ``end`` and ``key``."""
-        start, end = self.text("start"), self.text("end")
-        span = Period(
-            ALWAYS.start if start is None else read_time(start).start,
-            ALWAYS.stop if end is None else read_time(end).stop,
-        )
-        if span.start > span.stop:
-            raise UserError(f"the end, {end}, is before the start, {start}")
-        return SlotChoice(span, read_key(self.many("key")))
+        return choice_of(self.period("start"), self.period("end"), self.many("key"))
+
+    @property
+    def given(self) -> dict[str, list[str]]:
+        """What the fields say that say something, but for the place in a list; for another address."""
+        return {name: some for name in self.request.query_params if name != "after" and (some := self.many(name))}
 
 
 def view_of(request: Request, here: Here, asking: Reader) -> View:
