@@ -15,7 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dbproc.core.durations import rough_text
+from dbproc.core.model import Period
+from dbproc.core.slot_text import period_words
 from dbproc.core.text import number_words, one_line, size_words
+from dbproc.database.files import FileRow
 
 STATIC = Path(__file__).parent / "static"
 """The directory of the style and the scripts."""
@@ -38,8 +41,8 @@ def rendered(request: Request, template: str, status_code: int = 200, **facts: A
     def link(path: str, **query: object) -> str:
         return address(request, path, **query)
 
-    path = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/")
-    text = _environment().get_template(template).render(link=link, path=path, query=request.query_params, **facts)
+    at = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/")
+    text = _environment().get_template(template).render(link=link, at=at, query=request.query_params, **facts)
     return HTMLResponse(text, status_code, {"Cache-Control": "no-store"})
 
 
@@ -53,7 +56,15 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         finalize=_written,
     )
-    made.filters |= {"when": when, "size": size_words, "number": _number, "rough": rough_text, "several": number_words}
+    made.filters |= {
+        "when": when,
+        "size": size_words,
+        "number": _number,
+        "rough": rough_text,
+        "several": number_words,
+        "span": _span,
+        "lines": _lines,
+    }
     made.globals["look"] = _digest()
     return made
 
@@ -77,6 +88,16 @@ def _written(value: object) -> object:
 
 def _number(value: float) -> str:
     return f"{value:,}"
+
+
+def _lines(text: str) -> Markup:
+    """Text of several lines, each without characters that a browser would obey."""
+    return Markup("\n").join(one_line(line.expandtabs()) for line in text.splitlines())
+
+
+def _span(row: FileRow) -> str:
+    """The time of a file's data."""
+    return period_words(Period(row.start, row.stop))
 
 
 def _minute(time: dt.datetime) -> str:

@@ -40,9 +40,7 @@ class View:
     def show(self, template: str, **facts: Any) -> Response:
         """The page."""
         mission = self.here.mission().name
-        return rendered(
-            self.request, template, mission=mission, asking=self.asking, given=self.given, **facts
-        )
+        return rendered(self.request, template, mission=mission, asking=self.asking, given=self.given, **facts)
 
     def address(self, path: str, **query: object) -> str:
         """Where something is."""
