@@ -22,6 +22,7 @@ from dbproc.service.api import (
 from dbproc.service.context import Context
 from dbproc.service.door import Door
 from dbproc.service.guard import Guard
+from dbproc.service.page import PAGES
 from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.traffic import Counting
 from dbproc.service.uploads import tus
@@ -43,6 +44,7 @@ ROUTERS = (
     uploads.router,
     jobs.router,
     large.router,
+    *PAGES,
 )
 """Those of the parts, in the order in which paths are looked up."""
 
