@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,11 +21,21 @@ from dbproc.core.errors import UserError
     "--socket", "path", type=click.Path(path_type=Path), help="Listen at this path instead, for a proxy in front."
 )
 @click.option("--root-path", default="", metavar="PATH", help="The path below which a proxy shows it: /dbproc.")
+@click.option("--proxy", "proxies", multiple=True, metavar="ADDRESS", help="A proxy in front that says who asks.")
 @click.option("--open", "is_open", is_flag=True, help="Nobody has to be known; on the loopback alone.")
 @click.option("--no-run", is_flag=True, help="Start no runs: cron does it.")
 @slots_option()
 def serve_command(
-    *, mission: str, host: str, port: int, path: Path | None, root_path: str, is_open: bool, no_run: bool, slots: int
+    *,
+    mission: str,
+    host: str,
+    port: int,
+    path: Path | None,
+    root_path: str,
+    proxies: Sequence[str],
+    is_open: bool,
+    no_run: bool,
+    slots: int,
 ) -> None:
     """Serve the mission's page and its API until Ctrl-C, and start a run whenever something waits for one."""
     try:
@@ -42,7 +53,7 @@ def serve_command(
         wake = nothing if no_run else stack.enter_context(Runner(reading, mission, _say, ("-n", str(slots)))).wake
         context = Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path, wake=wake)
         where = path or "http://{}:{}/".format(*server.getsockname()[:2])
-        serving.serve(context, server, lambda: click.echo(f"serving {writing.name} at {where}"))
+        serving.serve(context, server, lambda: click.echo(f"serving {writing.name} at {where}"), proxies)
 
 
 def _say(line: str) -> None:

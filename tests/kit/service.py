@@ -38,6 +38,14 @@ def bearer(database: str | Path | Store, owner: str = "ada", *scopes: Scope) -> 
     return {"Authorization": f"Bearer {made.token}"}
 
 
+def logged_in(client: TestClient, database: str | Path | Store, owner: str = "ada", *scopes: Scope) -> str:
+    """Have a client be a browser in which somebody has logged in; the word of their token."""
+    sent = bearer(database, owner, *scopes)["Authorization"].removeprefix("Bearer ")
+    assert client.post("/login", data={"token": sent}, follow_redirects=False).status_code == 303
+    client.headers["origin"] = str(client.base_url).rstrip("/")
+    return sent.split("_")[1]
+
+
 class Served:
     """A service that can be killed in the middle of its work, and begun anew at the same port; with `runs` it starts
     runs."""
