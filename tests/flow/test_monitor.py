@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import tempfile
@@ -208,6 +209,24 @@ def test_when_a_disk_is_full_is_foreseen() -> None:
     assert full_at(400, 500, 100.0, NOW) == NOW
     assert full_at(1500, 500, 0.0, NOW) is None
     assert full_at(2**60, 0, 1.0, NOW) is None
+
+
+def test_status_tells_of_disks_that_are_or_will_be_full(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(name_of("raw", 1))
+    mission.run()
+    [disk] = json.loads(mission.dbproc("status", "--json").out)["disks"]
+    assert (disk["area"], disk["reserve"], disk["bytes_per_day"], disk["full"]) == ("root", 1 << 30, None, None)
+    assert "disk of root" not in mission.dbproc("status").out
+    a_week_ago = f"{dt.datetime.now(dt.UTC) - dt.timedelta(days=7):%Y-%m-%d %H:%M:%S}.000000"
+    mission.execute(f"UPDATE logging SET processing_start_time = '{a_week_ago}'")
+    sizes = mission.rows("SELECT file_size, file_id FROM file")
+    mission.execute(f"UPDATE file SET file_size = {disk['free'] // 3}")
+    assert re.search(r"disk of root: .* full 20\d\d-\d\d-\d\d at .*B a day", mission.dbproc("status").out)
+    for row in sizes:
+        mission.execute("UPDATE file SET file_size = {} WHERE file_id = {}".format(*row))
+    mission.define(*chain(), service(reserve=10**6))
+    assert re.search(r"disk of root: .*B free of .*B, 1.1 PB must stay so$", mission.dbproc("status").out, re.MULTILINE)
 
 
 # --- readiness ---
