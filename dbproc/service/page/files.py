@@ -44,7 +44,6 @@ def file_list(view: Viewing) -> Response:
 def _selection(view: View) -> Selection:
     """The files that are meant; see ``dbproc files``."""
     digest = view.text("digest")
-    out = {name: view.flag(name) for name in ("newest", "missing", "withdrawn", "former", "offloaded")}
     return selection_of(
         view.many("name"),
         view.many("product"),
@@ -56,7 +55,11 @@ def _selection(view: View) -> Selection:
         run=view.number("run"),
         release=view.text("release") or "",
         qualities=[each for each in Quality if each in view.many("quality")],
-        **out,
+        newest=view.flag("newest"),
+        missing=view.flag("missing"),
+        withdrawn=view.flag("withdrawn"),
+        former=view.flag("former"),
+        offloaded=view.flag("offloaded"),
     )
 
 
