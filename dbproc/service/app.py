@@ -18,6 +18,7 @@ from dbproc.service.api import (
 )
 from dbproc.service.context import Context
 from dbproc.service.page import PAGES
+from dbproc.service.page.kept import Kept
 
 ROUTERS = (
     health.router,
@@ -44,7 +45,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    app.state.context = context
+    app.state.context, app.state.kept = context, Kept()
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from fastapi import Response
 from fastapi.responses import FileResponse, RedirectResponse
@@ -31,7 +32,10 @@ _EVENTS = 50
 @router.get("/files")
 def file_list(view: Viewing) -> Response:
     """The files that the fields mean, so many at a time."""
-    rows = explained.page(view.store, _selection(view), view.number("after"), _ROWS + 1)
+    answer = view.kept("files", partial(explained.page, view.store, _selection(view), view.number("after"), _ROWS + 1))
+    if answer is None:
+        return view.later()
+    rows = answer.value
     return view.show(
         "files.html",
         rows=rows[:_ROWS],
@@ -70,7 +74,6 @@ def file_page(view: Viewing, number: int) -> Response:
     with view.store.begin() as connection:
         path = places_of(connection, view.here.mission(), [why.file])[number]
     family = nearby(view.store, number, _RELATIVES)
-    events = history(view.store, name=str(number))
     return view.show(
         "file.html",
         why=why,
@@ -79,7 +82,7 @@ def file_page(view: Viewing, number: int) -> Response:
         is_there=path is not None and os.path.isfile(path),
         family=family,
         drawing=lineage_drawing(family, lambda each: view.address(f"files/{each}")),
-        events=events[-_EVENTS:],
+        events=history(view.store, name=str(number), most=_EVENTS),
         copies=whereabouts(view.store, [str(number)])[0].copies,
     )
 

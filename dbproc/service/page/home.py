@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from functools import partial
 
 from fastapi import Response
 
 from dbproc.core.transfers import TransferState
 from dbproc.database import transfers
+from dbproc.database.store import Store
 from dbproc.database.summary import RunRow
-from dbproc.explain.failures import failures_by_cause
-from dbproc.explain.status import mission_status
+from dbproc.explain.failures import FailureGroup, failures_by_cause
+from dbproc.explain.status import Status, mission_status
 from dbproc.service.page.views import Viewing, now, page_router
 
 router = page_router()
-
-_SOON = dt.timedelta(minutes=1)
 
 
 @router.get("/")
@@ -25,16 +25,26 @@ def home(view: Viewing) -> Response:
     mission = view.here.mission()
     with view.store.begin() as connection:
         moving = transfers.unfinished(connection)
-    status = mission_status(view.store)
+    answer = view.kept("home", partial(_status, view.store))
+    if answer is None:
+        return view.later()
+    status, groups = answer.value
     return view.show(
         "home.html",
         status=status,
-        groups=failures_by_cause(view.store) if status.failures else (),
+        groups=groups,
+        age=answer.age,
         moving={rule: counts for rule, counts in moving.items() if _matters(counts)},
         due=_due(status.last_run, mission.monitor.every),
         now=now(),
         disk=_disk(mission.root),
     )
+
+
+def _status(store: Store) -> tuple[Status, list[FailureGroup]]:
+    """How the mission is, and what failed by its causes."""
+    status = mission_status(store)
+    return status, failures_by_cause(store) if status.failures else []
 
 
 def _matters(counts: dict[TransferState, int]) -> bool:

@@ -20,6 +20,7 @@ from dbproc.core.slot_text import SlotChoice, choice_of, read_time
 from dbproc.database.store import Store
 from dbproc.service.access import Reader
 from dbproc.service.context import Context, Here
+from dbproc.service.page.kept import Answer, Kept
 from dbproc.service.page.rendering import address, rendered
 from dbproc.service.problems import Problem, status_of
 
@@ -41,6 +42,17 @@ class View:
         """The page."""
         mission = self.here.mission().name
         return rendered(self.request, template, mission=mission, asking=self.asking, given=self.given, **facts)
+
+    def kept(self, what: str, work: Callable[[], Any]) -> Answer | None:
+        """The answer to `what` this request asks for; see :class:`~dbproc.service.page.kept.Kept`."""
+        kept: Kept = self.request.app.state.kept
+        return kept.ask((what, tuple(sorted(self.request.query_params.multi_items()))), work)
+
+    def later(self) -> Response:
+        """That the answer is being worked out; the browser asks again by itself."""
+        answer = self.show("later.html")
+        answer.headers["Refresh"] = "2"
+        return answer
 
     def address(self, path: str, **query: object) -> str:
         """Where something is."""

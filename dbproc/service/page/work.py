@@ -60,6 +60,6 @@ def campaign_page(view: Viewing, name: str) -> Response:
 def log_page(view: Viewing) -> Response:
     """What runs and people did: in the last runs, since a time, of a process or a file."""
     since = view.period("since")
-    events = history(view.store, since.start if since else None, view.text("process"), view.text("file"))
+    events = history(view.store, since.start if since else None, view.text("process"), view.text("file"), _EVENTS + 1)
     names = [each.name for each in processes(view.store)]
-    return view.show("log.html", events=events[-_EVENTS:], left_out=len(events) - _EVENTS, processes=names)
+    return view.show("log.html", events=events[-_EVENTS:], is_more=len(events) > _EVENTS, processes=names)
