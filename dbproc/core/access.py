@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,13 +18,34 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: `name` is the owner of what they send, `scopes` what they may do; `token` is the word of the token by
-    which they are known, nothing for people that an issuer vouches for and where nobody has to be known."""
+    """Who asks.
+
+    Attributes
+    ----------
+    name
+        The owner of what they send.
+    scopes
+        What they may do.
+    token
+        The word of the token by which they are known; nothing for people that an issuer vouches for, and where nobody
+        has to be known.
+    issuer
+        Who vouches for them.
+    until
+        How long they are vouched for; None where that is looked up each time.
+    address
+        From where they ask; nothing on the command line.
+    request
+        Which request it is, as the answer and the log say.
+    """
 
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[Scope] = frozenset()
     token: str = ""
     issuer: str = ""
+    until: dt.datetime | None = None
+    address: str = ""
+    request: str = ""
 
     def may(self, scope: Scope) -> bool:
         """Whether they may do it."""

@@ -513,9 +513,11 @@ logging = Table(
     Column("lock_mark", Text),
     Column("jobs_done", Integer),
     Column("jobs_known", Integer),
+    Column("exit_status", SmallInteger),
 )
 """A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock. ``lock_mark`` is the
-mark of the file that its holder keeps locked, ``.dbproc/lock``. ``jobs_done`` of ``jobs_known``: how far it is."""
+mark of the file that its holder keeps locked, ``.dbproc/lock``. ``jobs_done`` of ``jobs_known``: how far it is.
+``exit_status``: what a run ended with; null where that is not known."""
 
 attempt = Table(
     "attempt",
@@ -927,8 +929,10 @@ token = Table(
     Column("expires_time", UtcTime),
     Column("used_time", UtcTime),
     Column("revoked_time", UtcTime),
+    Column("parent", String(20), nullable=False, server_default=""),
 )
-"""A token of the service, ``dbp_WORD_SECRET``; ``shasum`` is the SHA-256 of the secret, which is kept nowhere.
+"""A token of the service, ``dbp_WORD_SECRET``; ``shasum`` is the SHA-256 of the secret, which is kept nowhere. A
+session of the page is one, too; ``parent`` names the token with which somebody logged in.
 ``owner``: whose what is sent with it is; ``scopes``: JSON list; ``user`` made it; ``used_time``: to the hour."""
 
 audit = Table(
@@ -1068,4 +1072,38 @@ def views(dialect: str) -> dict[str, str]:
         "lineage": LINEAGE,
         "unixtime": UNIXTIME[dialect],
         "instrumentproductlink": INSTRUMENTPRODUCTLINK,
+    }
+
+
+_NEVER = "an entry of the audit trail is never changed or removed"
+_NO_CHANGE_ON_SQLITE = f"""
+CREATE TRIGGER {{name}}
+BEFORE {{event}} ON audit{{when}}
+BEGIN
+  SELECT RAISE(ABORT, '{_NEVER}');
+END
+"""
+_NO_CHANGE_ON_SERVERS = """
+CREATE TRIGGER {name}
+BEFORE {event} ON audit
+FOR EACH STATEMENT EXECUTE FUNCTION audit_refusal()
+"""
+AUDIT_REFUSAL = f"""
+CREATE FUNCTION audit_refusal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '{_NEVER}' USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
+
+
+def triggers(dialect: str) -> dict[str, str]:
+    """The ``CREATE TRIGGER`` statement of each trigger, by name; those of servers call :data:`AUDIT_REFUSAL`."""
+    if dialect == "postgresql":
+        events = {"audit_change": "UPDATE OR DELETE", "audit_truncate": "TRUNCATE"}
+        return {name: _NO_CHANGE_ON_SERVERS.format(name=name, event=event) for name, event in events.items()}
+    again = "\nWHEN EXISTS (SELECT 1 FROM audit WHERE audit_id = NEW.audit_id)"
+    return {
+        "audit_change": _NO_CHANGE_ON_SQLITE.format(name="audit_change", event="UPDATE", when=""),
+        "audit_delete": _NO_CHANGE_ON_SQLITE.format(name="audit_delete", event="DELETE", when=""),
+        "audit_replace": _NO_CHANGE_ON_SQLITE.format(name="audit_replace", event="INSERT", when=again),
     }

@@ -33,6 +33,7 @@ class RunRow:
     processing_start_time: dt.datetime  #: when it began
     processing_end_time: dt.datetime | None  #: when it ended; null: it has not
     comment: str | None  #: how it ended
+    exit_status: int | None  #: what it ended with; null: it has not, or nobody knows
     hostname: str  #: the machine that it ran on
     pid: int  #: its process there
     jobs_done: int | None  #: how many jobs it has ended

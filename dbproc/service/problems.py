@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -16,14 +17,21 @@ from dbproc.core.errors import (
     DatabaseError,
     DatabaseLostError,
     DbprocError,
+    EndedError,
     GoneError,
+    HeldError,
     LockError,
     NotFoundError,
+    PermanentError,
+    QuotaError,
     RoomError,
     TakenError,
+    TemporaryError,
+    TooLargeError,
     UserError,
 )
 from dbproc.core.text import one_line
+from dbproc.storage.transfer import MismatchError
 
 _STATUSES: tuple[tuple[type[DbprocError], int], ...] = (
     (NotFoundError, 404),
@@ -33,11 +41,19 @@ _STATUSES: tuple[tuple[type[DbprocError], int], ...] = (
     (BusyError, 409),
     (LockError, 409),
     (RoomError, 507),
+    (TooLargeError, 413),
+    (QuotaError, 403),
+    (HeldError, 423),
+    (EndedError, 410),
+    (MismatchError, 460),
+    (TemporaryError, 503),
+    (PermanentError, 422),
     (DatabaseLostError, 503),
     (DatabaseError, 503),
     (UserError, 422),
 )
 _TYPE = "application/problem+json"
+_MISMATCH = 460
 
 
 class Problem(Exception):
@@ -55,32 +71,50 @@ def status_of(error: DbprocError) -> int:
 
 def answer(status: int, detail: object, headers: Mapping[str, str] | None = None) -> Response:
     """A problem as an answer."""
-    title = HTTPStatus(status).phrase
+    title = phrase(status)
     text = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}, ensure_ascii=False)
     return Response(text, status, dict(headers or {}), media_type=_TYPE)
+
+
+def phrase(status: int) -> str:
+    """A status of HTTP in words; 460 is tus' own."""
+    return "Checksum Mismatch" if status == _MISMATCH else HTTPStatus(status).phrase
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What went wrong: its status of HTTP, its words, and headers that go with it."""
+
+    status: int
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+EXPECTED = (Problem, DbprocError, HTTPException, RequestValidationError)
+"""What a dialect puts into its own words."""
+
+
+def said_of(error: Exception) -> Said:
+    """What an error says; one that is none of :data:`EXPECTED` is raised."""
+    match error:
+        case Problem():
+            return Said(error.status, error.detail, error.headers)
+        case DbprocError():
+            return Said(status_of(error), one_line(str(error)))
+        case HTTPException():
+            return Said(error.status_code, str(error.detail), error.headers or {})
+        case RequestValidationError():
+            words = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+            return Said(422, "; ".join(words))
+    raise error
 
 
 def install(app: FastAPI) -> None:
     """Have every error answered so."""
 
-    async def of_problem(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
-        return answer(error.status, error.detail, error.headers)
+    async def answered(_: Request, error: Exception) -> Response:
+        said = said_of(error)
+        return answer(said.status, said.detail, said.headers)
 
-    async def of_dbproc(_: Request, error: Exception) -> Response:
-        assert isinstance(error, DbprocError)
-        return answer(status_of(error), one_line(str(error)))
-
-    async def of_http(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return answer(error.status_code, error.detail, error.headers)
-
-    async def of_validation(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        words = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        return answer(422, "; ".join(words))
-
-    app.add_exception_handler(Problem, of_problem)
-    app.add_exception_handler(DbprocError, of_dbproc)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(RequestValidationError, of_validation)
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, answered)

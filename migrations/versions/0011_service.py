@@ -14,11 +14,33 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 WAYS = "way IN ('tus', 'form', 'chunks')"
 
+NEVER = "an entry of the audit trail is never changed or removed"
+NO_CHANGE_ON_SQLITE = f"""
+CREATE TRIGGER {{name}}
+BEFORE {{event}} ON audit{{when}}
+BEGIN
+  SELECT RAISE(ABORT, '{NEVER}');
+END
+"""
+NO_CHANGE_ON_SERVERS = """
+CREATE TRIGGER {name}
+BEFORE {event} ON audit
+FOR EACH STATEMENT EXECUTE FUNCTION audit_refusal()
+"""
+AUDIT_REFUSAL = f"""
+CREATE FUNCTION audit_refusal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '{NEVER}' USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
+AGAIN = "\nWHEN EXISTS (SELECT 1 FROM audit WHERE audit_id = NEW.audit_id)"
+
 
 def upgrade() -> None:
     """Add what the service records."""
     for name in ("service", "monitor"):
         op.add_column("mission", sa.Column(name, sa.Text(), server_default="[]", nullable=False))
+    op.add_column("logging", sa.Column("exit_status", sa.SmallInteger()))
     _add_tokens()
     _add_audit()
     _add_uploads()
@@ -38,6 +60,7 @@ def _add_tokens() -> None:
         sa.Column("created_time", TIME, nullable=False),
         _text("user"),
         *(sa.Column(name, TIME) for name in ("expires_time", "used_time", "revoked_time")),
+        sa.Column("parent", sa.String(20), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("token_id", name=op.f("pk_token")),
         sa.UniqueConstraint("word", name=op.f("uq_token_word")),
     )
@@ -53,6 +76,17 @@ def _add_audit() -> None:
         *(_text("detail", "{}"), _text("result"), _text("request", ""), _text("previous"), _text("shasum")),
         sa.PrimaryKeyConstraint("audit_id", name=op.f("pk_audit")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(AUDIT_REFUSAL)
+        for name, event in (("audit_change", "UPDATE OR DELETE"), ("audit_truncate", "TRUNCATE")):
+            op.execute(NO_CHANGE_ON_SERVERS.format(name=name, event=event))
+        return
+    for name, event, when in (
+        ("audit_change", "UPDATE", ""),
+        ("audit_delete", "DELETE", ""),
+        ("audit_replace", "INSERT", AGAIN),
+    ):
+        op.execute(NO_CHANGE_ON_SQLITE.format(name=name, event=event, when=when))
 
 
 def _add_uploads() -> None:

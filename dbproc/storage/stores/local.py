@@ -208,6 +208,10 @@ class LocalUpload:
         except OSError as error:
             raise self._fault(error) from error
 
+    def seek(self, position: int) -> None:
+        """Have the next bytes go to another place of the file; what is before it may be missing as yet."""
+        self._at = position
+
     def checkpoint(self) -> int:
         """Sync what was written."""
         try:
