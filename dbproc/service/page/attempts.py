@@ -22,8 +22,8 @@ _LOG_BYTES = 200_000
 @router.get("/failures")
 def failure_list(view: Viewing) -> Response:
     """What failed and was not made good since, by its causes and one by one."""
-    process, dismissed, after = view.text("process"), view.flag("dismissed"), view.number("after")
-    choice = view.choice()
+    process, dismissed, after = view.asked.text("process"), view.asked.flag("dismissed"), view.asked.number("after")
+    choice = view.asked.choice()
 
     def found() -> tuple[list[AttemptRow], list[FailureGroup]]:
         rows = page_of_failures(view.store, choice, process, after, _ROWS + 1, dismissed=dismissed)
@@ -54,8 +54,15 @@ def attempt_page(view: Viewing, number: int) -> Response:
     return view.show(
         "attempt.html",
         attempt=attempt,
+        moment=_moment(attempt),
         made=made,
         inputs=inputs,
         waiting=waiting,
         log=None if attempt.log is None else tail_of(attempt.log, _LOG_BYTES),
     )
+
+
+def _moment(attempt: AttemptRow) -> str:
+    """A moment of its slot, as actions take it."""
+    period = attempt.slot.period
+    return str(attempt.slot.date) if period is None else f"{period.start:%Y-%m-%dT%H:%M:%S}"

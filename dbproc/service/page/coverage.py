@@ -19,7 +19,9 @@ _GAPS = 200
 @router.get("/coverage")
 def coverage_page(view: Viewing) -> Response:
     """The calendar, and the gaps."""
-    known = view.kept("coverage", partial(mission_coverage, view.store, view.many("product"), view.choice()))
+    known = view.kept(
+        "coverage", partial(mission_coverage, view.store, view.asked.many("product"), view.asked.choice())
+    )
     if known is None:
         return view.later()
     answer: Coverage = known.value

@@ -32,7 +32,9 @@ _EVENTS = 50
 @router.get("/files")
 def file_list(view: Viewing) -> Response:
     """The files that the fields mean, so many at a time."""
-    answer = view.kept("files", partial(explained.page, view.store, _selection(view), view.number("after"), _ROWS + 1))
+    answer = view.kept(
+        "files", partial(explained.page, view.store, _selection(view), view.asked.number("after"), _ROWS + 1)
+    )
     if answer is None:
         return view.later()
     rows = answer.value
@@ -47,23 +49,23 @@ def file_list(view: Viewing) -> Response:
 
 def _selection(view: View) -> Selection:
     """The files that are meant; see ``dbproc files``."""
-    digest = view.text("digest")
+    digest = view.asked.text("digest")
     return selection_of(
-        view.many("name"),
-        view.many("product"),
-        start=view.period("start"),
-        end=view.period("end"),
-        keys=view.many("key"),
+        view.asked.many("name"),
+        view.asked.many("product"),
+        start=view.asked.period("start"),
+        end=view.asked.period("end"),
+        keys=view.asked.many("key"),
         digest=None if digest is None else read_digest(digest),
-        text=view.text("text") or "",
-        run=view.number("run"),
-        release=view.text("release") or "",
-        qualities=[each for each in Quality if each in view.many("quality")],
-        newest=view.flag("newest"),
-        missing=view.flag("missing"),
-        withdrawn=view.flag("withdrawn"),
-        former=view.flag("former"),
-        offloaded=view.flag("offloaded"),
+        text=view.asked.text("text") or "",
+        run=view.asked.number("run"),
+        release=view.asked.text("release") or "",
+        qualities=[each for each in Quality if each in view.asked.many("quality")],
+        newest=view.asked.flag("newest"),
+        missing=view.asked.flag("missing"),
+        withdrawn=view.asked.flag("withdrawn"),
+        former=view.asked.flag("former"),
+        offloaded=view.asked.flag("offloaded"),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from functools import partial
 
 from fastapi import Response
@@ -12,8 +11,10 @@ from dbproc.core.transfers import TransferState
 from dbproc.database import transfers
 from dbproc.database.store import Store
 from dbproc.database.summary import RunRow
+from dbproc.explain.disk import DiskSpace, disk_spaces
 from dbproc.explain.failures import FailureGroup, failures_by_cause
 from dbproc.explain.status import Status, mission_status
+from dbproc.service.context import nothing
 from dbproc.service.page.views import Viewing, now, page_router
 
 router = page_router()
@@ -28,7 +29,7 @@ def home(view: Viewing) -> Response:
     answer = view.kept("home", partial(_status, view.store))
     if answer is None:
         return view.later()
-    status, groups = answer.value
+    status, groups, disks = answer.value
     return view.show(
         "home.html",
         status=status,
@@ -37,14 +38,15 @@ def home(view: Viewing) -> Response:
         moving={rule: counts for rule, counts in moving.items() if _matters(counts)},
         due=_due(status.last_run, mission.monitor.every),
         now=now(),
-        disk=_disk(mission.root),
+        disks=disks,
+        starts_runs=view.here.wake is not nothing,
     )
 
 
-def _status(store: Store) -> tuple[Status, list[FailureGroup]]:
-    """How the mission is, and what failed by its causes."""
+def _status(store: Store) -> tuple[Status, list[FailureGroup], tuple[DiskSpace, ...]]:
+    """How the mission is, what failed by its causes, and how much room there is."""
     status = mission_status(store)
-    return status, failures_by_cause(store) if status.failures else []
+    return status, failures_by_cause(store) if status.failures else [], disk_spaces(store)
 
 
 def _matters(counts: dict[TransferState, int]) -> bool:
@@ -54,12 +56,3 @@ def _matters(counts: dict[TransferState, int]) -> bool:
 def _due(last: RunRow | None, every: dt.timedelta) -> dt.datetime | None:
     """When the next run is expected."""
     return None if last is None else last.processing_start_time + every
-
-
-def _disk(root: str) -> tuple[int, int] | None:
-    """How many bytes are free where the mission is, and of how many."""
-    try:
-        found = shutil.disk_usage(root)
-    except OSError:
-        return None
-    return found.free, found.total

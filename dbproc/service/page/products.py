@@ -64,7 +64,7 @@ def _process(view: View, name: str | None) -> definition.ShownProcess | None:
 
 def _cause(view: View, product: str) -> Cause | None:
     """Why there is something of a product at the time that is asked for, or nothing."""
-    when = view.period("when")
+    when = view.asked.period("when")
     if when is None:
         return None
-    return why_slots(view.store, product, SlotChoice(when, read_key(view.many("key"))))
+    return why_slots(view.store, product, SlotChoice(when, read_key(view.asked.many("key"))))
