@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, openapi, problems, sessions
+from dbproc.service import health, openapi, problems
 from dbproc.service.api import (
     actions,
     campaigns,
@@ -22,7 +22,8 @@ from dbproc.service.api import (
 from dbproc.service.context import Context
 from dbproc.service.door import Door
 from dbproc.service.guard import Guard
-from dbproc.service.page import PAGES
+from dbproc.service.page.kept import Kept
+from dbproc.service.page.parts import PAGES
 from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.traffic import Counting
 from dbproc.service.uploads import tus
@@ -37,7 +38,6 @@ ROUTERS = (
     transfers.router,
     campaigns.router,
     keeping.router,
-    sessions.router,
     stages.router,
     actions.router,
     tus.router,
@@ -61,6 +61,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.door = Door(context)
+    app.state.kept = Kept()
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:
