@@ -110,7 +110,8 @@ def test_another_page_goes_on_where_one_was_closed(browser: Browser, host: str, 
 
 NO_THIRD = """#!/bin/sh
 case "$*" in *20200103*) echo no sun >&2; exit 3;; esac
-cat "$1" > "$2"
+while [ $# -gt 1 ]; do cat "$1" >> made; shift; done
+mv made "$1"
 """
 
 
