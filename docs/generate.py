@@ -28,6 +28,7 @@ from dbproc.changes.adopt import Adopted
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
 from dbproc.changes.data_release import Tagged
+from dbproc.changes.dismiss import Dismissals
 from dbproc.changes.links import LinksMade, TreeTold
 from dbproc.changes.mark import Marked
 from dbproc.changes.reap import Reaped
@@ -35,11 +36,13 @@ from dbproc.changes.reinspect import Reinspected
 from dbproc.changes.replace import Replaced
 from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.restore import Restored
+from dbproc.changes.retry import Armed
 from dbproc.changes.staging.answer import StageAnswer
 from dbproc.changes.staging.usage import AreaUsage
 from dbproc.changes.stores.adoption import StoreAdopted
 from dbproc.changes.stores.healing import Healed
 from dbproc.changes.tokens import TokenMade
+from dbproc.changes.transfers import TransfersChanged
 from dbproc.changes.whatif import Prediction
 from dbproc.changes.withdraw import Withdrawn
 from dbproc.check.stores import StoresChecked
@@ -51,14 +54,10 @@ from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
 from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
-from dbproc.cli.dismiss import Dismissals
 from dbproc.cli.fetch import FetchTold
 from dbproc.cli.init import Created
-from dbproc.cli.quarantine import Settled
 from dbproc.cli.queue import Flushed
-from dbproc.cli.retry import Armed
 from dbproc.cli.run_process import PlannedByHand
-from dbproc.cli.transfers import TransfersChanged
 from dbproc.cli.unlock import Unlocked
 from dbproc.cli.upgrade import Upgraded
 from dbproc.codes.idx.comparing import DatasetComparison
@@ -97,6 +96,7 @@ from dbproc.explain.stores import StoresShown
 from dbproc.explain.trail import AuditEntry, Verified
 from dbproc.explain.transfers import ShownTransfer
 from dbproc.explain.why_file import WhyFile
+from dbproc.ingest.quarantine import Settled
 from dbproc.service.schemas import field_comments
 
 DOCS = Path(__file__).resolve().parent

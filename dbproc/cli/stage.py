@@ -94,10 +94,11 @@ def stage_command(
 
     For example: dbproc stage --product l2 --start 2024-03-01 --to scratch/ada/march --link symlink --expires 30d
     """
+    from dbproc.changes.staging.origins import told_apart
     from dbproc.changes.staging.request import Wanted, request
 
     with open_mission(mission, read_only=dry_run) as store:
-        files, store_files = _told_apart(store, names)
+        files, store_files = told_apart(store, names)
         chosen = selection_of(
             files,
             products,
@@ -136,23 +137,6 @@ def _worked(store: Store, number: int) -> StageAnswer:
         raise
     finally:
         screen.clear()
-
-
-def _told_apart(store: Store, names: Sequence[str]) -> tuple[list[str], tuple[Any, ...]]:
-    """Names of files, and files of stores."""
-    from dbproc.changes.staging.origins import StoreFile
-    from dbproc.database.definition.load import load_mission
-
-    with store.begin() as connection:
-        stores = {spec.name for spec in load_mission(connection).stores}
-    files, of_stores = [], []
-    for name in names:
-        before, colon, path = name.partition(":")
-        if colon and before in stores:
-            of_stores.append(StoreFile(store=before, path=path))
-        else:
-            files.append(name)
-    return files, tuple(of_stores)
 
 
 def _print_done(done: StageAnswer, *, is_done: bool) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -60,9 +62,12 @@ def _listening_at(path: Path) -> socket.socket:
     return server
 
 
-def serve(context: Context, server: socket.socket, proxies: Sequence[str] = ()) -> None:
-    """Serve a mission until a signal ends it; `proxies`: the addresses of those in front whose word is taken for who
-    asks. At a path nobody but a proxy asks."""
+def serve(context: Context, server: socket.socket, ready: Callable[[], None], proxies: Sequence[str] = ()) -> None:
+    """Serve a mission until a signal ends it; requests that are at work are given a few seconds.
+
+    `ready` is called when a signal would end it so; before, the socket listens. `proxies`: the addresses of those in
+    front whose word is taken for who asks. At a path nobody but a proxy asks.
+    """
     app: ASGIApp = create_app(context)
     is_at_path = server.family == socket.AF_UNIX
     if context.is_open and not is_at_path:
@@ -78,4 +83,12 @@ def serve(context: Context, server: socket.socket, proxies: Sequence[str] = ()) 
         limit_concurrency=_CONNECTIONS,
         forwarded_allow_ips="*" if is_at_path else list(proxies),
     )
-    uvicorn.Server(config).run(sockets=[server])
+    service = uvicorn.Server(config)
+
+    def end(_: int, __: FrameType | None) -> None:  # one that comes before the server hears them, or is handed on by it
+        service.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    ready()
+    service.run(sockets=[server])

@@ -22,8 +22,8 @@ from tests.kit.started import running
 
 @contextmanager
 def serving(database: str | Path, *arguments: str) -> Iterator[str]:
-    """Its address, ``http://127.0.0.1:PORT``; it is killed at the end."""
-    command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--port", "0", *arguments]
+    """Its address, ``http://127.0.0.1:PORT``; it starts no runs, and is killed at the end."""
+    command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--no-run", "--port", "0", *arguments]
     with running(command, cwd=REPOSITORY) as address:
         yield address
 
@@ -47,10 +47,12 @@ def logged_in(client: TestClient, database: str | Path | Store, owner: str = "ad
 
 
 class Served:
-    """A service that can be killed in the middle of its work, and begun anew at the same port."""
+    """A service that can be killed in the middle of its work, and begun anew at the same port; with `runs` it starts
+    runs."""
 
-    def __init__(self, database: str | Path, *arguments: str) -> None:
-        self._command = [sys.executable, "-u", "-m", "dbproc", "serve", "-m", str(database), *arguments]
+    def __init__(self, database: str | Path, *arguments: str, runs: bool = False) -> None:
+        own = () if runs else ("--no-run",)
+        self._command = [sys.executable, "-u", "-m", "dbproc", "serve", "-m", str(database), *own, *arguments]
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
@@ -71,6 +73,14 @@ class Served:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         self.port = int(line.rstrip().rstrip("/").rpartition(":")[2])
+
+    def end(self) -> int:
+        """End it as systemd does; gives its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.communicate()
+        status, self._process = self._process.returncode, None
+        return status
 
     def kill(self) -> None:
         """End it as a power cut does."""
