@@ -54,11 +54,11 @@ def create_app(context: Context) -> FastAPI:
     app = FastAPI(
         title="dbproc",
         version=__version__,
-        root_path=context.root_path,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
+    app.root_path = context.root_path  # whether the proxy leaves it in the path or not
     app.state.context = context
     app.state.door = Door(context)
     app.state.kept = Kept()
