@@ -143,6 +143,10 @@ def pages_from(page: Page, address: str, wrong: list[str]) -> Iterator[str]:
         seen.add(kind)
         answer = page.goto(url)
         assert answer is not None
+        while "refresh" in answer.headers:  # it is worked out, as it takes long on a machine at work
+            page.wait_for_timeout(200)
+            answer = page.goto(url)
+            assert answer is not None
         if answer.status != 200:
             wrong.append(f"{url} answers {answer.status}")
             continue
