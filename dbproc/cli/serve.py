@@ -10,6 +10,8 @@ import click
 
 from dbproc.cli.common import mission_option, open_mission, open_own_mission
 from dbproc.core.errors import UserError
+from dbproc.database.definition.load import load_mission
+from dbproc.storage import permissions
 
 
 @click.command("serve")
@@ -33,6 +35,8 @@ def serve_command(mission: str, host: str, port: int, path: Path | None, root_pa
     with ExitStack() as stack:
         writing = stack.enter_context(open_own_mission(mission))
         reading = stack.enter_context(open_mission(mission, read_only=True))
+        with reading.begin() as connection:
+            stack.enter_context(permissions.in_force(load_mission(connection)))
         server = stack.enter_context(serving.listening(host, port, path))
         click.echo(f"serving {writing.name} at {path or 'http://{}:{}/'.format(*server.getsockname()[:2])}")
         serving.serve(Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path), server)

@@ -11,6 +11,7 @@ import uvicorn
 from dbproc.core.errors import UserError
 from dbproc.service.app import create_app
 from dbproc.service.context import Context
+from dbproc.service.uploads.tidying import tidied
 
 _PATIENCE = 5  # seconds for requests that are at work when it is to end
 
@@ -60,4 +61,5 @@ def serve(context: Context, server: socket.socket) -> None:
         timeout_graceful_shutdown=_PATIENCE,
         ws="none",
     )
-    uvicorn.Server(config).run(sockets=[server])
+    with tidied(context):
+        uvicorn.Server(config).run(sockets=[server])

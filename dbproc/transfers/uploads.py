@@ -158,12 +158,7 @@ def put_together(desk: Desk, asked: Asked, words: Sequence[str]) -> Upload:
     if before is not None and before.owner == asked.owner and before.facts.get("parts") == list(words):
         return before if before.transfer.state.is_final else _filled(desk, before)
     _refuse_parts(parts, words, asked.owner)
-    whole = accept(desk, _whole(asked, parts, words))
-    with desk.writing.begin() as connection:
-        if not uploads.join(connection, [each.upload_id for each in parts], whole.word):
-            endings.cancelled(connection, [whole.transfer.transfer_id], "its parts belong to another file")
-            raise UserError("one of the parts belongs to another file already")
-    return _filled(desk, whole)
+    return _filled(desk, accept(desk, _whole(asked, parts, words)))
 
 
 def _whole(asked: Asked, parts: Sequence[Upload], words: Sequence[str]) -> Asked:
@@ -193,6 +188,12 @@ def _filled(desk: Desk, whole: Upload) -> Upload:
     """Write the parts one after the other, publish what comes of it, and remove them."""
     with desk.reading.begin() as connection:
         parts = uploads.parts_of(connection, [str(word) for word in _words(whole)])
+    with desk.writing.begin() as connection:
+        is_free = uploads.join(connection, [each.upload_id for each in parts], whole.word)
+        if not is_free:
+            endings.cancelled(connection, [whole.transfer.transfer_id], "its parts belong to another file")
+    if not is_free:
+        raise UserError("one of the parts belongs to another file already")
     if whole.size == 0 or whole.is_whole:
         done = receiving.conclude(desk, whole.word)
     else:
