@@ -28,6 +28,7 @@ from dbproc.changes.adopt import Adopted
 from dbproc.changes.canary.promotion import Promoted
 from dbproc.changes.canary.report import CanaryShown
 from dbproc.changes.data_release import Tagged
+from dbproc.changes.dismiss import Dismissals
 from dbproc.changes.links import LinksMade, TreeTold
 from dbproc.changes.mark import Marked
 from dbproc.changes.reap import Reaped
@@ -35,10 +36,13 @@ from dbproc.changes.reinspect import Reinspected
 from dbproc.changes.replace import Replaced
 from dbproc.changes.reprocess import Reprocessed
 from dbproc.changes.restore import Restored
+from dbproc.changes.retry import Armed
 from dbproc.changes.staging.answer import StageAnswer
 from dbproc.changes.staging.usage import AreaUsage
 from dbproc.changes.stores.adoption import StoreAdopted
 from dbproc.changes.stores.healing import Healed
+from dbproc.changes.tokens import TokenMade
+from dbproc.changes.transfers import TransfersChanged
 from dbproc.changes.whatif import Prediction
 from dbproc.changes.withdraw import Withdrawn
 from dbproc.check.stores import StoresChecked
@@ -50,14 +54,10 @@ from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
 from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY
 from dbproc.cli.dbprocessing.processqueue import command as process_queue
-from dbproc.cli.dismiss import Dismissals
 from dbproc.cli.fetch import FetchTold
 from dbproc.cli.init import Created
-from dbproc.cli.quarantine import Settled
 from dbproc.cli.queue import Flushed
-from dbproc.cli.retry import Armed
 from dbproc.cli.run_process import PlannedByHand
-from dbproc.cli.transfers import TransfersChanged
 from dbproc.cli.unlock import Unlocked
 from dbproc.cli.upgrade import Upgraded
 from dbproc.codes.idx.comparing import DatasetComparison
@@ -72,6 +72,7 @@ from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.queue import QueueRow
 from dbproc.database.staging import StageCount
+from dbproc.database.tokens import TokenRow
 from dbproc.explain.activity import Activity
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
@@ -92,8 +93,10 @@ from dbproc.explain.report import MissionReport
 from dbproc.explain.statistics import Record
 from dbproc.explain.status import Status
 from dbproc.explain.stores import StoresShown
+from dbproc.explain.trail import AuditEntry, Verified
 from dbproc.explain.transfers import ShownTransfer
 from dbproc.explain.why_file import WhyFile
+from dbproc.ingest.quarantine import Settled
 from dbproc.service.schemas import field_comments
 
 DOCS = Path(__file__).resolve().parent
@@ -336,6 +339,11 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc stages end": ("list of ", StageAnswer),
     "dbproc stages usage": ("list of ", AreaUsage),
     "dbproc unlock": ("", Unlocked),
+    "dbproc token create": ("", TokenMade),
+    "dbproc token list": ("list of ", TokenRow),
+    "dbproc token revoke": ("", TokenRow),
+    "dbproc audit list": ("list of ", AuditEntry),
+    "dbproc audit verify": ("", Verified),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),
     "dbproc release tag": ("", Tagged),

@@ -1,4 +1,4 @@
-"""Dates in any form that people write, as dbprocessing's commands take them."""
+"""Dates in any form that people write, as dbprocessing's commands take them; until when something holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import datetime as dt
 import re
 
 import click
+
+from dbproc.core.durations import ALLOWED, read_duration
+from dbproc.core.errors import UserError
+from dbproc.core.slot_text import read_time
 
 _YEAR_AND_MONTH = re.compile(r"(\d{4})(\d{2})")
 _DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # what is not said differs between them
@@ -41,3 +45,28 @@ class AnyDate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 def _date(time: dt.datetime) -> dt.date:
     return time.date()
+
+
+NEVER = "never"
+Expiry = dt.timedelta | dt.datetime | str
+
+
+class _Expiry(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """How long, until when, or that something stays."""
+
+    name = "expiry"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Expiry:
+        """Text → expiry."""
+        if isinstance(value, dt.timedelta | dt.datetime) or value == NEVER:
+            return value
+        duration = read_duration(str(value))
+        if duration is not None:
+            return duration
+        try:
+            return read_time(str(value)).stop
+        except UserError:
+            self.fail(f"{value!r} is neither {ALLOWED}, nor a date, nor never", param, ctx)
+
+
+EXPIRY = _Expiry()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import click
 
@@ -27,16 +26,9 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
 from dbproc.explain import quarantine as refusals
 from dbproc.ingest import quarantine as custody
+from dbproc.ingest.quarantine import Settled
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """An entry whose file left the quarantine, or would leave it."""
-
-    quarantine_id: int  #: its number
-    file: str | None  #: the path where the file is now, or was; null where nothing was done
 
 
 @click.group("quarantine", cls=Group)

@@ -24,7 +24,7 @@ from dbproc.database.metrics import Moved
 from dbproc.database.store import Store, Transaction
 from dbproc.explain.disk import forecast
 from dbproc.explain.expectations import late_products
-from dbproc.explain.status import standing_failures
+from dbproc.run.failures import standing_failures
 from dbproc.storage.durable import write_whole
 from dbproc.system.machine import Judgement
 

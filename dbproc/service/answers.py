@@ -18,13 +18,9 @@ MOST: Final = 10_000
 
 _JSON, _CSV = "application/json", "text/csv"
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_NEXT = {
-    "Link": {
-        "description": 'The page that follows, as rel="next"; none: this is the last',
-        "schema": {"type": "string"},
-    }
-}
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+_LOCATION = {"Location": {"description": "where it is looked at from now on", **_TEXT}}
+_NEXT = {"Link": {"description": 'the page that follows, as rel="next"; none: this is the last', **_TEXT}}
 
 KINDS: Final[set[object]] = set()
 """The kinds of answers that endpoints give."""
@@ -53,9 +49,10 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-def answered(answer: object, status: int = 200) -> Response:
-    """An answer as the command prints it with ``--json``."""
-    return Response(json_text(answer) + "\n", status, media_type=_JSON)
+def answered(answer: object, status: int = 200, location: str | None = None) -> Response:
+    """An answer as the command prints it with ``--json``; `location`: where it is looked at from now on."""
+    headers = {} if location is None else {"Location": location}
+    return Response(json_text(answer) + "\n", status, headers, media_type=_JSON)
 
 
 def listed(rows: Sequence[Any], kind: type, form: Form = Form.JSON, following: str | None = None) -> Response:
@@ -85,13 +82,14 @@ def page_after(request: Request, **values: object) -> str:
     return f"?{request.url.include_query_params(**values).query}"
 
 
-def says(kind: object, status: int = 200, *, many: bool = False, words: str = "") -> Said:
+def says(kind: object, status: int = 200, *, many: bool = False, words: str = "", located: bool = False) -> Said:
     """What OpenAPI says of an endpoint that gives this kind of answer, or many of them as JSON or CSV."""
     KINDS.add(kind)
     text = words or (getattr(kind, "__doc__", None) or "").partition("\n")[0]
     content: dict[str, Any] = {_JSON: {"schema": reference(kind, many=many)}}
     if not many:
-        return {status: {"description": text, "content": content}}
+        headers = {"headers": _LOCATION} if located else {}
+        return {status: {"description": text, "content": content, **headers}}
     return {status: {"description": text, "content": {**content, _CSV: _TEXT}, "headers": _NEXT}}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from dbproc.core.model import Period
 from dbproc.core.slot_text import TIME_EXAMPLES, SlotChoice, choice_of, read_time
-from dbproc.core.states import Quality
+from dbproc.core.states import Quality, Standing
 from dbproc.database.selection import Selection, read_digest, selection_of
 from dbproc.service.answers import MOST, Form, Page
 
@@ -86,3 +87,34 @@ Slots = Annotated[SlotChoice, Depends(_slots)]
 
 Files = Annotated[Selection, Depends(_files)]
 """Files of the catalogue, as ``dbproc files`` selects them."""
+
+Word = Annotated[str, Field(min_length=1, max_length=1000)]
+Words = Annotated[list[Word], Field(max_length=1000)]
+Time = Annotated[str | None, Field(max_length=40, examples=["2024-05-06"])]
+
+
+class Asked(BaseModel):
+    """The body of a request, in which nothing stands that is not known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OfFiles(Asked):
+    """Files of the catalogue, by their names or numbers, or of products, of a time, of a key."""
+
+    name: Words = []
+    product: Words = []
+    start: Time = None
+    end: Time = None
+    key: Words = Field([], description="NAME=VALUE")
+
+    def files(self, standings: frozenset[Standing]) -> Selection:
+        """The files that are meant: those of some standings; an empty set: it does not matter."""
+        return selection_of(
+            self.name,
+            self.product,
+            start=period_of(self.start),
+            end=period_of(self.end),
+            keys=self.key,
+            standings=standings,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,6 +11,11 @@ from fastapi import Depends, Request
 from dbproc.core.model import Mission
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
+from dbproc.service.traffic import Traffic
+
+
+def nothing() -> None:
+    """What is done where nobody waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +33,16 @@ class Context:
         The path below which a proxy in front shows the service: ``/dbproc``, or nothing.
     wake
         Called when something was recorded that a run has to do.
+    traffic
+        The requests that were answered.
     """
 
     reading: Store
     writing: Store
     is_open: bool = False
     root_path: str = ""
-    wake: Callable[[], None] = lambda: None
+    wake: Callable[[], None] = nothing
+    traffic: Traffic = field(default_factory=Traffic)
 
     def mission(self) -> Mission:
         """The mission as it is now."""

@@ -14,9 +14,9 @@ _PROBLEM: Schema = {
     "type": "object",
     "description": "What went wrong, as RFC 9457 has it.",
     "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
+        "type": {"type": "string", "description": "`about:blank`: the status says what kind it is"},
+        "title": {"type": "string", "description": "the words of the status"},
+        "status": {"type": "integer", "description": "that of the answer"},
         "detail": {"type": "string", "description": "what is wrong, where, and what to do next"},
     },
     "required": ["type", "title", "status", "detail"],
