@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
+from dbproc.core.access import Principal
 from dbproc.core.errors import (
     EndedError,
     HeldError,
@@ -27,7 +28,7 @@ from dbproc.core.model import Mission
 from dbproc.core.states import UploadWay
 from dbproc.core.transfers import TransferState
 from dbproc.core.uploads import RULE, Upload
-from dbproc.database import files, transfers, uploads
+from dbproc.database import files, trail, transfers, uploads
 from dbproc.database.store import Store, Transaction
 from dbproc.database.uploads import Chunk
 from dbproc.storage.digest import algorithm_of
@@ -416,8 +417,22 @@ def _entered(desk: Desk, upload: Upload, moved: Moved) -> Upload:
         if upload.chunk_size is not None:
             uploads.forget_chunks(connection, upload.upload_id)
         upload = _found(connection, upload.word)
+        _enter(connection, upload, upload.transfer.state)
     endings.link_taken(desk.writing, desk.mission, [upload.transfer])
     return upload
+
+
+def _enter(connection: Transaction, upload: Upload, result: str) -> None:
+    """Enter in the audit trail what came of an upload."""
+    detail = {"filename": upload.transfer.filename, "size": upload.size, "digest": upload.transfer.digest or None}
+    trail.add(
+        connection, who=owner_of(upload), action="upload finish", object=upload.word, detail=detail, result=result
+    )
+
+
+def owner_of(upload: Upload) -> Principal:
+    """Whose an upload is, as the audit trail names them."""
+    return Principal(upload.owner, token=upload.token)
 
 
 def partial_word(word: str) -> str:

@@ -133,7 +133,7 @@ def status(job_id: str, here: Here, asking: Uploader) -> Response:
 async def cancel(job_id: str, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """Give an upload up."""
     found = await in_thread(_owned, here, asking, job_id, _GONE)
-    if found.transfer.state.is_final or not await in_thread(transfers.give_up, desk_of(here), [found]):
+    if found.transfer.state.is_final or not await in_thread(transfers.give_up, desk_of(here), [found], who=asking):
         raise Problem(404, _GONE)
     message = "Upload job cancelled successfully" if generation.is_first else f"Job {job_id} cancelled successfully"
     return JSONResponse({"job_id": job_id, "status": STATUSES[TransferState.CANCELLED], "message": message})

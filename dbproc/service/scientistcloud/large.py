@@ -51,8 +51,7 @@ async def initiate(request: Request, here: Here, asking: Uploader) -> Response:
     asked = Asked(
         filename=str(fields["filename"]),
         way=UploadWay.CHUNKS,
-        owner=asking.name,
-        token=asking.token,
+        who=asking,
         size=size,
         digest=digest,
         facts=facts,
@@ -68,7 +67,7 @@ async def initiate(request: Request, here: Here, asking: Uploader) -> Response:
 def _begun(here: Context, asked: Asked) -> Upload:
     with here.reading.begin() as connection:
         name = plain_name(asked.filename)
-        before = uploads.same(connection, asked.owner, asked.way, name, asked.size or 0, asked.digest)
+        before = uploads.same(connection, asked.who.name, asked.way, name, asked.size or 0, asked.digest)
     return before or transfers.accept(desk_of(here), asked)
 
 
@@ -198,7 +197,7 @@ def _proved(here: Context, upload: Upload) -> Upload:
 def cancel(upload_id: str, here: Here, asking: Uploader) -> Response:
     """Give an upload up."""
     upload = _session(here, asking, upload_id)
-    transfers.give_up(desk_of(here), [upload])
+    transfers.give_up(desk_of(here), [upload], who=asking)
     return JSONResponse({"message": f"Upload {upload_id} cancelled"})
 
 
