@@ -20,7 +20,7 @@ from dbproc.database.uploads import Chunk
 from dbproc.service.access import Uploader
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
-from dbproc.service.scientistcloud.dialect import Generation, Route, body_of
+from dbproc.service.scientistcloud.dialect import DESCRIBED, FAULTS, FORM, JSON, Generation, Route, body_of, takes
 from dbproc.service.scientistcloud.words import accepted, checked, new_word
 from dbproc.service.uploads.forms import Form
 from dbproc.service.uploads.owned import owned
@@ -31,12 +31,15 @@ from dbproc.transfers import uploads as transfers
 from dbproc.transfers.receiving import Receiving
 from dbproc.transfers.uploads import Asked
 
-router = APIRouter(prefix="/api/upload/large", tags=["scientistcloud"], route_class=Route)
+router = APIRouter(prefix="/api/upload/large", tags=["scientistcloud"], route_class=Route, responses=FAULTS)
 
 _ABOUT = ("user_email", "dataset_name", "sensor")
 
 
-@router.post("/initiate")
+@router.post(
+    "/initiate",
+    openapi_extra=takes(JSON, filename="string", file_size="integer", file_hash="string", **DESCRIBED),
+)
 async def initiate(request: Request, here: Here, asking: Uploader) -> Response:
     """Begin an upload in chunks; the same file of the same client goes on where it was."""
     fields, generation = await body_of(request), Generation.second()
@@ -71,7 +74,7 @@ def _begun(here: Context, asked: Asked) -> Upload:
     return before or transfers.accept(desk_of(here), asked)
 
 
-@router.post("/chunk/{upload_id}/{index}")
+@router.post("/chunk/{upload_id}/{index}", openapi_extra=takes(FORM, chunk="file", chunk_hash="string"))
 async def chunk(request: Request, upload_id: str, index: int, here: Here, asking: Uploader) -> Response:
     """Send one chunk; one that is there already may be sent again."""
     upload = await in_thread(_session, here, asking, upload_id)
