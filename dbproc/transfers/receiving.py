@@ -341,8 +341,9 @@ class Receiving:
         """It failed for good: nothing of it is kept."""
         self._file.discard()
         with self._desk.writing.begin() as connection:
-            endings.failed(connection, self.upload.transfer, reason)
-            uploads.forget_chunks(connection, self.upload.upload_id)
+            if endings.failed(connection, self.upload.transfer, reason):
+                uploads.forget_chunks(connection, self.upload.upload_id)
+                _enter(connection, self.upload, reason)
 
     def restart(self) -> None:
         """Write from the beginning, whatever had come."""
@@ -396,6 +397,10 @@ class Receiving:
             placed = self._published(digest)
         except (MismatchError, TakenError) as error:
             self.fail(str(error))
+            raise
+        except TransferError:
+            with self._desk.reading.begin() as connection:
+                self._look_again(connection)  # where it was given up meanwhile, that is why
             raise
         moved = Moved(size=self.at, digest=digest, why=why, placed=placed)
         self.upload = _entered(self._desk, self.upload, moved)

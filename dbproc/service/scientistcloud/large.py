@@ -14,7 +14,7 @@ from dbproc.core.access import Principal
 from dbproc.core.errors import EndedError, NotFoundError
 from dbproc.core.scientistcloud import CHUNK, MOST
 from dbproc.core.states import UploadWay
-from dbproc.core.uploads import Upload, plain_name, promised_digest
+from dbproc.core.uploads import Upload, name_fault, plain_name, promised_digest
 from dbproc.database import uploads
 from dbproc.database.uploads import Chunk
 from dbproc.service.access import Uploader
@@ -44,6 +44,9 @@ async def initiate(request: Request, here: Here, asking: Uploader) -> Response:
     """Begin an upload in chunks; the same file of the same client goes on where it was."""
     fields, generation = await body_of(request), Generation.second()
     facts = checked(fields, ("filename", "file_size", "file_hash", *_ABOUT), generation, "{} is required")
+    fault = name_fault(plain_name(str(fields["filename"])))
+    if fault is not None:
+        raise generation.refuse(f"filename {fault}")
     size, digest = fields["file_size"], promised_digest(str(fields["file_hash"]))
     if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
         raise generation.refuse("file_size must be a whole number of bytes above 0")
