@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, exists, select
 
+from dbproc.core.imports import RULE
 from dbproc.core.states import AttemptStatus, CampaignStatus
-from dbproc.database import links, schema, staging, waitingslots
+from dbproc.database import links, schema, staging, transfers, waitingslots
 from dbproc.database.attempts import due_retries, is_to_be_tried
 
 
@@ -23,6 +24,7 @@ class Pending(NamedTuple):
     campaigns: bool  #: items of active campaigns
     links: bool  #: a tree of links that is to be put right
     stages: bool  #: requests for staging of which files wait, or whose time is over
+    imports: bool  #: files that clients named by a URL, and whose time has come
 
 
 def pending(connection: Connection, now: dt.datetime) -> Pending:
@@ -40,6 +42,7 @@ def pending(connection: Connection, now: dt.datetime) -> Pending:
             ).label("campaigns"),
             links.any_is_outdated(now.date()).label("links"),
             staging.any_waits(now).label("stages"),
+            transfers.any_due(RULE, now).label("imports"),
         )
     ).one()
     waits = Pending(*(bool(value) for value in row))

@@ -12,6 +12,7 @@ from dbproc.service.api import (
     definition,
     files,
     history,
+    imports,
     keeping,
     quarantine,
     stages,
@@ -32,6 +33,7 @@ ROUTERS = (
     campaigns.router,
     keeping.router,
     stages.router,
+    imports.router,
     actions.router,
     tus.router,
 )
