@@ -181,6 +181,7 @@ class _Run:
         self._workspace = Workspace(self._definition.mission.root)
         self._has_stages = False
         self._has_imports = False
+        self._has_uploads = False
         self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
 
@@ -222,8 +223,12 @@ class _Run:
         self._stage()
 
     def _fetch(self) -> None:
-        """Fetch from the sources that are due, and what clients named by a URL."""
+        """Put uploads right that a service left, and fetch what is due of sources, and what clients named by a URL."""
         mission = self._definition.mission
+        if self._has_uploads:
+            from dbproc.ingest.uploads import settle
+
+            settle(self._store, mission, self._report)
         if any(source.active for source in mission.sources):
             from dbproc.ingest.due import sources_due
 
@@ -271,7 +276,7 @@ class _Run:
         """Put right what a dead run left; `was_killed`: it held the lock."""
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
-        self._has_stages, self._has_imports = waits.stages, waits.imports
+        self._has_stages, self._has_uploads, self._has_imports = waits.stages, waits.uploads, waits.imports
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers or was_killed:

@@ -41,6 +41,7 @@ from dbproc.changes.staging.answer import StageAnswer
 from dbproc.changes.staging.usage import AreaUsage
 from dbproc.changes.stores.adoption import StoreAdopted
 from dbproc.changes.stores.healing import Healed
+from dbproc.changes.tokens import TokenMade
 from dbproc.changes.transfers import TransfersChanged
 from dbproc.changes.whatif import Prediction
 from dbproc.changes.withdraw import Withdrawn
@@ -71,6 +72,7 @@ from dbproc.database.data_releases import ReleaseRow
 from dbproc.database.log import LogEntry
 from dbproc.database.queue import QueueRow
 from dbproc.database.staging import StageCount
+from dbproc.database.tokens import TokenRow
 from dbproc.explain.activity import Activity
 from dbproc.explain.causes import Cause
 from dbproc.explain.codes import CodeFacts, CodeShown, Comparison
@@ -91,6 +93,7 @@ from dbproc.explain.report import MissionReport
 from dbproc.explain.statistics import Record
 from dbproc.explain.status import Status
 from dbproc.explain.stores import StoresShown
+from dbproc.explain.trail import AuditEntry, Verified
 from dbproc.explain.transfers import ShownTransfer
 from dbproc.explain.why_file import WhyFile
 from dbproc.ingest.quarantine import Settled
@@ -336,6 +339,11 @@ ANSWERS: dict[str, tuple[str, type]] = {
     "dbproc stages end": ("list of ", StageAnswer),
     "dbproc stages usage": ("list of ", AreaUsage),
     "dbproc unlock": ("", Unlocked),
+    "dbproc token create": ("", TokenMade),
+    "dbproc token list": ("list of ", TokenRow),
+    "dbproc token revoke": ("", TokenRow),
+    "dbproc audit list": ("list of ", AuditEntry),
+    "dbproc audit verify": ("", Verified),
     "dbproc upgrade": ("", Upgraded),
     "dbproc init": ("", Created),
     "dbproc release tag": ("", Tagged),

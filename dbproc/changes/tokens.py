@@ -16,6 +16,9 @@ from dbproc.database import tokens, trail
 from dbproc.database.store import Store
 from dbproc.database.tokens import NewToken, TokenRow
 
+NO_TOKEN = "-"
+"""What the sessions of people have as `parent` for whom an issuer vouches."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenMade:
@@ -72,3 +75,29 @@ def revoke(store: Store, who: Principal, word: str) -> TokenRow:
         if is_done:
             trail.add(connection, who=who, action="token revoke", object=word, detail={"owner": row.owner})
     return row
+
+
+def begin_session(store: Store, who: Principal, length: dt.timedelta) -> str:
+    """Begin a session of the page: a token that lasts so long, and no longer than the one with which somebody logs in;
+    its text, for the cookie."""
+    token, until = new_token(), dt.datetime.now(dt.UTC) + length
+    new = NewToken(
+        token=token,
+        name="the page",
+        owner=who.name,
+        scopes=who.scopes,
+        expires=until if who.until is None else min(until, who.until),
+        parent=who.token or NO_TOKEN,
+    )
+    with store.begin() as connection:
+        tokens.forget_sessions(connection)
+        tokens.enter(connection, new)
+        trail.add(connection, who=who, action="session begin", object=token.word, detail={"issuer": who.issuer})
+    return str(token)
+
+
+def end_session(store: Store, who: Principal, token: Token) -> None:
+    """End a session of the page."""
+    with store.begin() as connection:
+        if tokens.revoke(connection, token.word):
+            trail.add(connection, who=who, action="session end", object=token.word)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from dbproc.cli.common import mission_option, open_mission, open_own_mission
+from dbproc.cli.common import mission_option, open_mission, open_own_mission, slots_option
 from dbproc.core.errors import UserError
 
 
@@ -20,12 +21,27 @@ from dbproc.core.errors import UserError
     "--socket", "path", type=click.Path(path_type=Path), help="Listen at this path instead, for a proxy in front."
 )
 @click.option("--root-path", default="", metavar="PATH", help="The path below which a proxy shows it: /dbproc.")
+@click.option("--proxy", "proxies", multiple=True, metavar="ADDRESS", help="A proxy in front that says who asks.")
 @click.option("--open", "is_open", is_flag=True, help="Nobody has to be known; on the loopback alone.")
-def serve_command(mission: str, host: str, port: int, path: Path | None, root_path: str, is_open: bool) -> None:
-    """Serve the mission's page and its API until Ctrl-C."""
+@click.option("--no-run", is_flag=True, help="Start no runs: cron does it.")
+@slots_option()
+def serve_command(
+    *,
+    mission: str,
+    host: str,
+    port: int,
+    path: Path | None,
+    root_path: str,
+    proxies: Sequence[str],
+    is_open: bool,
+    no_run: bool,
+    slots: int,
+) -> None:
+    """Serve the mission's page and its API until Ctrl-C, and start a run whenever something waits for one."""
     try:
         from dbproc.service import serving
-        from dbproc.service.context import Context
+        from dbproc.service.context import Context, nothing
+        from dbproc.service.runner import Runner
     except ImportError as error:
         raise UserError(f"dbproc serve needs the package {error.name}: pip install 'dbproc[web]'") from error
     if is_open and path is None and not _is_loopback(host):
@@ -34,8 +50,14 @@ def serve_command(mission: str, host: str, port: int, path: Path | None, root_pa
         writing = stack.enter_context(open_own_mission(mission))
         reading = stack.enter_context(open_mission(mission, read_only=True))
         server = stack.enter_context(serving.listening(host, port, path))
-        click.echo(f"serving {writing.name} at {path or 'http://{}:{}/'.format(*server.getsockname()[:2])}")
-        serving.serve(Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path), server)
+        wake = nothing if no_run else stack.enter_context(Runner(reading, mission, _say, ("-n", str(slots)))).wake
+        context = Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path, wake=wake)
+        where = path or "http://{}:{}/".format(*server.getsockname()[:2])
+        serving.serve(context, server, lambda: click.echo(f"serving {writing.name} at {where}"), proxies)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _is_loopback(host: str) -> bool:

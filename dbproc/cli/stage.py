@@ -20,17 +20,16 @@ from dbproc.cli.common import (
     show_rows,
 )
 from dbproc.cli.completers import complete_files
+from dbproc.cli.dates import EXPIRY, Expiry
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.cli.progress import Screen
 from dbproc.cli.selection import placed_file_options, product_option
 from dbproc.cli.transfer_bars import Bars
-from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import UserError
 from dbproc.core.places import Link
-from dbproc.core.slot_text import read_time
-from dbproc.core.staging import Destination, destination
+from dbproc.core.staging import NEVER, Destination, destination
 from dbproc.core.states import EXISTING, StageState
 from dbproc.core.text import size_words
 from dbproc.database.selection import selection_of
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
     from dbproc.changes.staging.answer import StageAnswer
     from dbproc.database.staging import StageCount
     from dbproc.database.store import Store
-
-_NEVER = "never"
-Expiry = dt.timedelta | dt.datetime | str
 
 
 class _Destination(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -58,24 +54,6 @@ class _Destination(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(str(error), param, ctx)
 
 
-class _Expiry(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """How long, until when, or that something stays."""
-
-    name = "expiry"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Expiry:
-        """Text → expiry."""
-        if isinstance(value, dt.timedelta | dt.datetime) or value == _NEVER:
-            return value
-        duration = read_duration(str(value))
-        if duration is not None:
-            return duration
-        try:
-            return read_time(str(value)).stop
-        except UserError:
-            self.fail(f"{value!r} is neither {ALLOWED}, nor a date, nor never", param, ctx)
-
-
 @click.command("stage")
 @click.argument("names", nargs=-1, metavar="[FILE|STORE:PATH]...", shell_complete=complete_files)
 @product_option
@@ -89,7 +67,7 @@ class _Expiry(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 )
 @click.option(
     "--expires",
-    type=_Expiry(),
+    type=EXPIRY,
     metavar="WHEN",
     help="How long they stay: 30d, a date, never.  [default: as the area says]",
 )
@@ -136,7 +114,7 @@ def stage_command(
             store_files=store_files,
             link=None if link is None else Link(link),
             expires=expires if isinstance(expires, dt.timedelta | dt.datetime) else None,
-            is_kept=expires == _NEVER,
+            is_kept=expires == NEVER,
         )
         done = request(store, wanted, only_look=dry_run)
         if done.stage_id is not None and not dry_run:
@@ -211,7 +189,7 @@ def list_command(everything: bool, mission: str, as_json: bool) -> None:
 def _cells(row: StageCount) -> tuple[object, ...]:
     where = "/".join(filter(None, (row.area, row.owner, row.directory)))
     counts = (f"{row.placed:,}", f"{row.waiting:,}", f"{row.failed:,}", size_words(row.size))
-    return (row.stage_id, where, row.user, row.asked_time, *counts, row.removed_time or row.expires_time or _NEVER)
+    return (row.stage_id, where, row.user, row.asked_time, *counts, row.removed_time or row.expires_time or NEVER)
 
 
 @stages_command.command("show")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +31,8 @@ class Principal:
         has to be known.
     issuer
         Who vouches for them.
+    until
+        How long they are vouched for; None where that is looked up each time.
     address
         From where they ask; nothing on the command line.
     request
@@ -40,6 +43,7 @@ class Principal:
     scopes: frozenset[Scope] = frozenset()
     token: str = ""
     issuer: str = ""
+    until: dt.datetime | None = None
     address: str = ""
     request: str = ""
 

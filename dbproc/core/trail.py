@@ -51,17 +51,8 @@ class Entry:
 class Flaw:
     """What is wrong at an entry."""
 
-    number: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """The audit trail as ``dbproc audit verify`` finds it."""
-
-    entries: int  #: how many there are
-    head: str  #: NUMBER:DIGEST of the newest, by which a later look knows that all up to it is still there
-    flaws: tuple[Flaw, ...]  #: what is wrong
+    number: int  #: its number
+    reason: str  #: what is wrong
 
 
 def digest_of(entry: Entry) -> str:

@@ -51,7 +51,7 @@ def files(connection: Connection) -> list[tuple[str, Standing, int]]:
     """How many files of each product stand how. Most are in their places: they are counted by an index, as all that
     there are without those that are not."""
     product = schema.product.c
-    names = dict(connection.execute(select(product.product_id, product.product_name)).tuples().all())
+    names = _names(connection, product.product_id, product.product_name)
     counts: Counter[tuple[int, Standing]] = Counter()
     for number, count in connection.execute(select(FILE.c.product_id, func.count()).group_by(FILE.c.product_id)):
         counts[number, Standing.IN_PLACE] = count
@@ -89,7 +89,7 @@ def attempts(connection: Connection) -> list[tuple[str, AttemptStatus, Spread]]:
         _ATTEMPT.process_id, _ATTEMPT.status, func.count(seconds), func.coalesce(func.sum(seconds), 0), *within
     ).where(_ATTEMPT.status.in_(_ENDED))
     found = connection.execute(each.group_by(_ATTEMPT.process_id, _ATTEMPT.status)).all()
-    names = dict(connection.execute(select(process.process_id, process.process_name)).tuples().all())
+    names = _names(connection, process.process_id, process.process_name)
     return [
         (names[number], AttemptStatus(status), Spread(BOUNDS, tuple(map(int, some)), int(count), float(total)))
         for number, status, count, total, *some in found
@@ -129,3 +129,7 @@ def secrets(connection: Connection) -> list[tuple[str, dt.datetime]]:
     statement = select(token.word, token.expires_time)
     rows = connection.execute(statement.where(token.revoked_time.is_(None), token.expires_time.is_not(None)))
     return [(word, time) for word, time in rows]
+
+
+def _names(connection: Connection, number: ColumnElement[int], name: ColumnElement[str]) -> dict[int, str]:
+    return {row[0]: row[1] for row in connection.execute(select(number, name))}

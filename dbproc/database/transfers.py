@@ -204,6 +204,16 @@ def counts(connection: Connection) -> dict[tuple[str, TransferState], int]:
     return {(rule, TransferState(state)): count for rule, state, count in connection.execute(statement)}
 
 
+def unfinished(connection: Connection) -> dict[str, dict[TransferState, int]]:
+    """How many transfers of each rule are in each state in which they are not complete."""
+    states = [state for state in TransferState if not state.is_complete]
+    found: dict[str, dict[TransferState, int]] = {}
+    counted = select(_T.c.rule, _T.c.state, func.count()).where(_T.c.state.in_(states)).group_by(_T.c.rule, _T.c.state)
+    for rule, state, count in connection.execute(counted.order_by(_T.c.rule)):
+        found.setdefault(rule, {})[TransferState(state)] = count
+    return found
+
+
 def _select(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Transfer]:
     statement = select(_T).where(*conditions).order_by(_T.c.transfer_id).limit(limit)
     return [transfer_of(row) for row in connection.execute(statement).mappings()]

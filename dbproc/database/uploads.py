@@ -85,19 +85,38 @@ def listed(
     owner: str | None,
     states: Collection[TransferState] | None,
     limit: int,
+    *,
+    before: int | None = None,
+) -> list[Upload]:
+    """Uploads of an owner (None: of all) in some states (None: in any), the latest first, without parts; `before`:
+    those of transfers with lower numbers."""
+    earlier = () if before is None else (_T.c.transfer_id < before,)
+    return _select(connection, *_are(owner, states), *earlier, latest=True, limit=limit)
+
+
+def told_of(
+    connection: Connection,
+    owner: str,
+    about: Mapping[str, str],
+    states: Collection[TransferState] | None,
+    limit: int,
     offset: int = 0,
-    about: Mapping[str, str] | None = None,
 ) -> tuple[list[Upload], int]:
-    """Uploads of an owner (None: of all) in some states, the latest first, without parts; and how many there are."""
+    """An owner's uploads of which the client said this, the latest first; and how many there are."""
+    conditions = _are(owner, states)
+    for name, value in about.items():
+        conditions.append(_U.c.facts.contains(f"{json.dumps(name)}: {json.dumps(value)}", autoescape=True))
+    count = connection.scalar(select(func.count()).select_from(_JOINED).where(*conditions)) or 0
+    return _select(connection, *conditions, latest=True, limit=limit, offset=offset), int(count)
+
+
+def _are(owner: str | None, states: Collection[TransferState] | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [_U.c.part_of == ""]
     if owner is not None:
         conditions.append(_U.c.owner == owner)
     if states is not None:
         conditions.append(_T.c.state.in_(sorted(states)))
-    for name, value in (about or {}).items():
-        conditions.append(_U.c.facts.contains(f"{json.dumps(name)}: {json.dumps(value)}", autoescape=True))
-    count = connection.scalar(select(func.count()).select_from(_JOINED).where(*conditions)) or 0
-    return _select(connection, *conditions, latest=True, limit=limit, offset=offset), int(count)
+    return conditions
 
 
 def unfinished(connection: Connection) -> list[Upload]:
@@ -112,20 +131,15 @@ def same(connection: Connection, owner: str, way: UploadWay, filename: str, size
     return next(iter(found), None)
 
 
-def any_waits(connection: Connection, now: dt.datetime) -> bool:
+def any_waits(now: dt.datetime) -> ColumnElement[bool]:
     """Whether a run has something to do for uploads: one is over, has all its bytes, or was given up and has left
     some."""
-    is_over = _IS_OPEN & (_U.c.expires_time <= now)
-    is_whole = (_T.c.durable_bytes >= _T.c.file_size) & (_T.c.durable_bytes > 0) | (
-        _T.c.state == TransferState.CHECKING
-    )
+    is_whole = (_T.c.durable_bytes >= _T.c.file_size) & (_T.c.durable_bytes > 0) & (_U.c.chunk_size.is_(None))
+    is_ready = or_(_T.c.state == TransferState.CHECKING, is_whole) & (_U.c.part_of == "")
     is_left = (_T.c.state == TransferState.CANCELLED) & or_(_T.c.tries > 0, _T.c.durable_bytes > 0)
-    statement = select(_U.c.upload_id).select_from(_JOINED)
-    states = (*OPEN, TransferState.CANCELLED)
-    waits = (is_over, _IS_OPEN & is_whole & (_U.c.part_of == ""), is_left)
-    return bool(
-        connection.scalar(select(exists(statement.where(_T.c.rule == RULE, _T.c.state.in_(states), or_(*waits)))))
-    )
+    waits = or_(_IS_OPEN & (_U.c.expires_time <= now), _IS_OPEN & is_ready, is_left)
+    states = _T.c.state.in_((*OPEN, TransferState.CANCELLED))
+    return exists(select(_U.c.upload_id).select_from(_JOINED).where(_T.c.rule == RULE, states, waits))
 
 
 def held_by(connection: Connection, owner: str) -> Held:

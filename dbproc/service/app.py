@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, openapi, problems
+from dbproc.service import health, openapi, problems, sessions
 from dbproc.service.api import (
     actions,
     campaigns,
@@ -18,8 +18,14 @@ from dbproc.service.api import (
     stages,
     status,
     transfers,
+    uploads,
 )
 from dbproc.service.context import Context
+from dbproc.service.door import Door
+from dbproc.service.guard import Guard
+from dbproc.service.page import PAGES
+from dbproc.service.scientistcloud import jobs, large
+from dbproc.service.traffic import Counting
 from dbproc.service.uploads import tus
 
 ROUTERS = (
@@ -32,10 +38,15 @@ ROUTERS = (
     transfers.router,
     campaigns.router,
     keeping.router,
+    sessions.router,
     stages.router,
     imports.router,
     actions.router,
     tus.router,
+    uploads.router,
+    jobs.router,
+    large.router,
+    *PAGES,
 )
 """Those of the parts, in the order in which paths are looked up."""
 
@@ -51,8 +62,11 @@ def create_app(context: Context) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.context = context
+    app.state.door = Door(context)
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Counting, traffic=context.traffic)
+    app.add_middleware(Guard, door=app.state.door)  # the outermost: the one that is added last
     return app

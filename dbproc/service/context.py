@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from dbproc.core.model import Mission
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import Store
+from dbproc.service.traffic import Traffic
 
 
 def nothing() -> None:
@@ -32,6 +33,8 @@ class Context:
         The path below which a proxy in front shows the service: ``/dbproc``, or nothing.
     wake
         Called when something was recorded that a run has to do.
+    traffic
+        The requests that were answered.
     """
 
     reading: Store
@@ -39,6 +42,7 @@ class Context:
     is_open: bool = False
     root_path: str = ""
     wake: Callable[[], None] = nothing
+    traffic: Traffic = field(default_factory=Traffic)
 
     def mission(self) -> Mission:
         """The mission as it is now."""

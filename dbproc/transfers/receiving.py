@@ -7,10 +7,11 @@ synced before; so a request that is cut off, and a service that is killed, lose 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from dbproc.core.errors import (
@@ -144,6 +145,14 @@ def conclude(desk: Desk, word: str) -> Upload:
             received.close()
 
 
+@contextmanager
+def alone(desk: Desk, upload: Upload) -> Iterator[None]:
+    """Be the only one at an upload; HeldError where somebody is at it."""
+    with ExitStack() as stack:
+        _claim(desk, upload, stack)
+        yield
+
+
 def _taken_up(desk: Desk, word: str) -> Upload:
     """An upload as it is under its claim; it moves, unless it was being checked."""
     with desk.writing.begin() as connection:
@@ -239,7 +248,11 @@ class Receiving:
         """
         if self.at + len(chunk) > self.most:
             raise TooLargeError(f"more bytes come than the {self.most:,} that it may have")
-        self._file.write(chunk)
+        try:
+            self._file.write(chunk)
+        except TransferError:
+            self.holds = True  # nothing is told of what may be there in part
+            raise
         self.at += len(chunk)
         much = self.at - self._saved >= CHECKPOINT_BYTES
         if not self.holds and (much or time.monotonic() - self._saved_time >= CHECKPOINT_SECONDS):
@@ -269,6 +282,18 @@ class Receiving:
         moved = self.upload.transfer.moved + self.at - self._saved
         return {"durable_bytes": durable, "moved_bytes": moved, "bytes_per_second": came / max(seconds, 1e-3)}
 
+    def keep_chunk(self, number: int, digest: str) -> None:
+        """A numbered chunk was written, and is what it was to be: make it durable, and record it."""
+        self._file.checkpoint()
+        upload = self.upload
+        chunk = Chunk(number, self.at - self._began, digest)
+        with self._desk.writing.begin() as connection:
+            self._look_again(connection)
+            durable = uploads.add_chunk(connection, upload.upload_id, chunk)
+            moved = self.upload.transfer.moved + chunk.size
+            transfers.note(connection, [{"number": self._number, "durable_bytes": durable, "moved_bytes": moved}])
+            uploads.postpone(connection, upload.upload_id, self._desk.expiry())
+
     def pause(self, reason: str) -> None:
         """The request ended before its time: what came is kept, and its client may go on; that of a form cannot."""
         if self.upload.way is UploadWay.FORM:
@@ -292,6 +317,20 @@ class Receiving:
         self._file.seek(0)
         self.at = self._saved = self._began = 0
         self.holds = True
+
+    def promise(self, digest: str) -> None:
+        """The client says now which digest it must have."""
+        order = replace(self.upload.transfer.order, expected=(digest,), expected_of="the client")
+        self.upload = replace(self.upload, transfer=replace(self.upload.transfer, order=order))
+        values = {"expected": json.dumps(order.expected), "expected_of": order.expected_of}
+        with self._desk.writing.begin() as connection:
+            transfers.note(connection, [{"number": self._number, **values}])
+
+    def describe(self, facts: Mapping[str, object]) -> None:
+        """Record what the client says of it, now that all of that is known."""
+        self.upload = replace(self.upload, facts=facts)
+        with self._desk.writing.begin() as connection:
+            uploads.describe(connection, self.upload.upload_id, facts)
 
     def set_size(self, size: int) -> None:
         """The client says now how many bytes it will have."""
@@ -392,19 +431,6 @@ def _digests(chunks: Iterable[bytes], algorithms: Iterable[str]) -> tuple[Digest
         found.update(chunk)
         count += len(chunk)
     return found, count
-
-
-def keep_chunk(desk: Desk, received: Receiving, chunk: Chunk) -> Upload:
-    """A chunk was written, and is what it was to be: make it durable, and record it."""
-    received._file.checkpoint()
-    upload = received.upload
-    with desk.writing.begin() as connection:
-        if uploads.chunk_of(connection, upload.upload_id, chunk.number) is None:
-            durable = uploads.add_chunk(connection, upload.upload_id, chunk)
-            values = {"number": upload.transfer.transfer_id, "durable_bytes": durable}
-            transfers.note(connection, [values | {"moved_bytes": upload.transfer.moved + chunk.size}])
-        uploads.postpone(connection, upload.upload_id, desk.expiry())
-        return _still_open(_found(connection, upload.word))
 
 
 # --- put together ---

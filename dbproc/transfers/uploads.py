@@ -15,14 +15,14 @@ from dbproc.core.states import UploadWay
 from dbproc.core.transfers import Order, Spot, Task, TransferState
 from dbproc.core.uploads import CLIENT, PART, RULE, Upload, name_fault, plain_name
 from dbproc.database import transfers, uploads
-from dbproc.database.store import Store
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.transfer import digest_of
 from dbproc.transfers import endings, receiving
 from dbproc.transfers.receiving import Desk
 
 _GIB = 1 << 30
-_BY_SERVICE = "given up by its client"
+_LONGEST_BEGINNING = dt.timedelta(hours=1)
+_BY_CLIENT = "given up by its client"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,8 @@ class Asked:
         What the client says of it.
     word
         What is to name it; nothing: any word that nobody guesses.
+    room
+        Bytes that there must be room for where the size is not known.
     is_part
         Whether it is to be put together with others, and never comes into incoming by itself.
     chunk_size
@@ -59,6 +61,7 @@ class Asked:
     digest: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     word: str = ""
+    room: int = 0
     is_part: bool = False
     chunk_size: int | None = None
 
@@ -82,7 +85,7 @@ def accept(desk: Desk, asked: Asked) -> Upload:
     most = desk.mission.service.most_bytes
     if asked.size is not None and asked.size > most:
         raise TooLargeError(f"it has {asked.size:,} bytes, and one upload may have {most:,} at most")
-    desk.refuse_full(asked.size or 0)
+    desk.refuse_full(asked.size or asked.room)
     if not asked.is_part:
         _refuse_taken(desk, name, asked.digest)
     with desk.writing.begin() as connection:
@@ -130,8 +133,9 @@ def _refuse_too_many(desk: Desk, asked: Asked, held: uploads.Held) -> None:
     if held.count >= service.uploads:
         raise QuotaError(f"{asked.owner} has {held.count} uploads at work, as many as one may have; finish or end some")
     quota = None if service.upload_quota is None else int(service.upload_quota * _GIB)
-    if quota is not None and held.size + (asked.size or 0) > quota:
-        more = f"{held.size:,} bytes in unfinished uploads and {asked.size or 0:,} more"
+    more_bytes = asked.size or asked.room
+    if quota is not None and held.size + more_bytes > quota:
+        more = f"{held.size:,} bytes in unfinished uploads and {more_bytes:,} more"
         raise QuotaError(f"{asked.owner} would have {more}; {quota:,} are allowed; finish or end some")
 
 
@@ -213,7 +217,7 @@ def _words(whole: Upload) -> Sequence[object]:
 # --- ended ---
 
 
-def give_up(desk: Desk, some: Sequence[Upload], reason: str = _BY_SERVICE) -> int:
+def give_up(desk: Desk, some: Sequence[Upload], reason: str = _BY_CLIENT) -> int:
     """End uploads, and remove what was written of them; how many were not at their end."""
     with desk.writing.begin() as connection:
         done = endings.cancelled(connection, [each.transfer.transfer_id for each in some], reason)
@@ -237,12 +241,6 @@ class PutRight:
     ended: tuple[Upload, ...] = ()
 
 
-def has_any(store: Store) -> bool:
-    """Whether there is something to put right."""
-    with store.begin() as connection:
-        return uploads.any_waits(connection, dt.datetime.now(dt.UTC))
-
-
 def put_right(desk: Desk, *, is_beginning: bool = False) -> PutRight:
     """Finish uploads that have all their bytes, end those whose time is over, and remove what others left.
 
@@ -252,21 +250,30 @@ def put_right(desk: Desk, *, is_beginning: bool = False) -> PutRight:
     now = dt.datetime.now(dt.UTC)
     finished: list[Upload] = []
     ended: list[Upload] = []
-    with desk.writing.begin() as connection:
+    with desk.reading.begin() as connection:
         found = uploads.unfinished(connection)
         left = transfers.given_up(connection, RULE)
     for each in found:
         with suppress(HeldError, TransferError):
-            if each.expires is not None and each.expires <= now:
-                give_up(desk, [each], f"no byte of it came until {each.expires:%Y-%m-%d %H:%M} UTC")
+            reason = _why_over(each, now, is_beginning=is_beginning)
+            if reason:
+                with receiving.alone(desk, each):
+                    give_up(desk, [each], reason)
                 ended.append(each)
             elif _has_all(each):
                 finished.append(_concluded(desk, each))
-            elif is_beginning and each.way is UploadWay.FORM:
-                give_up(desk, [each], "the service ended before all of the form had come; send it again")
-                ended.append(each)
     _remove_left(desk, [each.transfer_id for each in left])
     return PutRight(finished=tuple(finished), ended=tuple(ended))
+
+
+def _why_over(upload: Upload, now: dt.datetime, *, is_beginning: bool) -> str:
+    """Why an upload at which nobody is has come to its end; nothing: it has not."""
+    if upload.expires is not None and upload.expires <= now:
+        return f"no byte of it came until {upload.expires:%Y-%m-%d %H:%M} UTC"
+    is_form = upload.way is UploadWay.FORM and upload.transfer.state is not TransferState.CHECKING
+    if is_form and (is_beginning or now - upload.transfer.since > _LONGEST_BEGINNING):
+        return "the service ended before all of the form had come; send it again"
+    return ""
 
 
 def _has_all(upload: Upload) -> bool:

@@ -43,6 +43,7 @@ ASKING = [
     f"whereis {RAW}",
     "stages list",
     "transfers list",
+    "audit list",
 ]
 WORKING = [
     "init ROOT/../mission_other.sqlite",
@@ -69,6 +70,7 @@ WORKING = [
     "report --output ROOT/../report.html",
     "reprocess --product clean",
     "run",
+    "token create laptop",
     "unlock --reason why",
     "upgrade",
 ]

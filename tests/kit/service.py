@@ -22,8 +22,8 @@ from tests.kit.started import running
 
 @contextmanager
 def serving(database: str | Path, *arguments: str) -> Iterator[str]:
-    """Its address, ``http://127.0.0.1:PORT``; it is killed at the end."""
-    command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--port", "0", *arguments]
+    """Its address, ``http://127.0.0.1:PORT``; it starts no runs, and is killed at the end."""
+    command = [sys.executable, "-m", "dbproc", "serve", "-m", str(database), "--no-run", "--port", "0", *arguments]
     with running(command, cwd=REPOSITORY) as address:
         yield address
 
@@ -38,11 +38,21 @@ def bearer(database: str | Path | Store, owner: str = "ada", *scopes: Scope) -> 
     return {"Authorization": f"Bearer {made.token}"}
 
 
-class Served:
-    """A service that can be killed in the middle of its work, and begun anew at the same port."""
+def logged_in(client: TestClient, database: str | Path | Store, owner: str = "ada", *scopes: Scope) -> str:
+    """Have a client be a browser in which somebody has logged in; the word of their token."""
+    sent = bearer(database, owner, *scopes)["Authorization"].removeprefix("Bearer ")
+    assert client.post("/login", data={"token": sent}, follow_redirects=False).status_code == 303
+    client.headers["origin"] = str(client.base_url).rstrip("/")
+    return sent.split("_")[1]
 
-    def __init__(self, database: str | Path, *arguments: str) -> None:
-        self._command = [sys.executable, "-u", "-m", "dbproc", "serve", "-m", str(database), *arguments]
+
+class Served:
+    """A service that can be killed in the middle of its work, and begun anew at the same port; with `runs` it starts
+    runs."""
+
+    def __init__(self, database: str | Path, *arguments: str, runs: bool = False) -> None:
+        own = () if runs else ("--no-run",)
+        self._command = [sys.executable, "-u", "-m", "dbproc", "serve", "-m", str(database), *own, *arguments]
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
@@ -63,6 +73,14 @@ class Served:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         self.port = int(line.rstrip().rstrip("/").rpartition(":")[2])
+
+    def end(self) -> int:
+        """End it as systemd does; gives its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.communicate()
+        status, self._process = self._process.returncode, None
+        return status
 
     def kill(self) -> None:
         """End it as a power cut does."""

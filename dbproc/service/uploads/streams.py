@@ -54,11 +54,11 @@ async def pour(chunks: AsyncIterator[bytes], write: Callable[[bytes], None]) -> 
                 if writing is not None:
                     await writing
                 writing, block = asyncio.create_task(in_thread(write, bytes(block))), bytearray()
-    except BaseException:
-        with CancelScope(shield=True), suppress(DbprocError):
+    except BaseException as error:
+        with CancelScope(shield=True), suppress(DbprocError, Problem):
             if writing is not None:
                 await writing
-            if block:
+            if block and isinstance(error, ClientDisconnect | asyncio.CancelledError):
                 await in_thread(write, bytes(block))
         raise
     if writing is not None:
