@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, openapi, problems, sessions
+from dbproc.service import health, openapi, preparedata, problems, sessions
 from dbproc.service.api import (
     actions,
     campaigns,
@@ -46,6 +46,7 @@ ROUTERS = (
     uploads.router,
     jobs.router,
     large.router,
+    preparedata.router,
     *PAGES,
 )
 """Those of the parts, in the order in which paths are looked up."""
