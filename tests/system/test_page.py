@@ -1,5 +1,4 @@
-"""The page in a browser, Debian's Chromium: no error, nothing that hinders anybody from using it, at every width, light
-and dark; a file that is sent while the service is killed."""
+"""What people do on the page, in a browser: they have a failure tried again, and send files, with scripts and without."""
 
 from __future__ import annotations
 
@@ -8,27 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from tests.kit.browser import chromium
 from tests.kit.mission import Mission, chain, name_of, process, product
 from tests.kit.service import Served, serving
 
-WIDTHS = (390, 1280)
 FAIL = "#!/bin/sh\necho no gain\nexit 3\n"
-PATHS = """
-/ /files?product=clean /files/1 /products /products/smooth?when=2020-01-02 /coverage /failures /attempts/1 /incoming
-/quarantine /quarantine/1 /waiting /late /transfers /uploads /campaigns /log /audit /actions/withdraw?name=1 /login
-/files/99999
-"""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        started = chromium(playwright)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -46,35 +39,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mission:
 def address(made: Mission) -> Iterator[str]:
     with serving(made.database, "--open") as address:
         yield address
-
-
-def errors_of(page: Page) -> list[str]:
-    """What goes wrong in a page from now on."""
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    return wrong
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_for_everybody(browser: Browser, address: str, scheme: str) -> None:
-    for width in WIDTHS:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            bypass_csp=True,  # for axe itself
-        )
-        page = context.new_page()
-        wrong = errors_of(page)
-        for path in PATHS.split():
-            answer = page.goto(address + path)
-            assert answer is not None
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
-            page.evaluate(AXE_SCRIPT)
-            found = page.evaluate("axe.run()")["violations"]
-            assert [(path, width, each["id"], each["nodes"][0]["html"]) for each in found] == []
-            assert [text for text in wrong if "404" not in text] == [], path
-        context.close()
 
 
 def test_a_failure_is_tried_again(browser: Browser, made: Mission, address: str) -> None:
