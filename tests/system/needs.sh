@@ -10,6 +10,7 @@ pgbouncer                                       pgbouncer
 localedef                                       libc-bin
 unshare                                         util-linux
 sshd                                            openssh-server
+nginx                                           nginx-light
 '
 PATH="$PATH:/usr/sbin:/sbin"
 
