@@ -29,14 +29,24 @@ from dbproc.database import lock, uploads
 from dbproc.service.access import Uploader
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
-from dbproc.service.scientistcloud.dialect import Deciding, Generation, Route, body_of
+from dbproc.service.scientistcloud.dialect import (
+    DESCRIBED,
+    FAULTS,
+    FORM,
+    JSON,
+    Deciding,
+    Generation,
+    Route,
+    body_of,
+    takes,
+)
 from dbproc.service.scientistcloud.words import accepted, checked, described, listed, new_word, status_of
 from dbproc.service.uploads.owned import owned
 from dbproc.service.uploads.sending import Judge, receive_form
 from dbproc.service.uploads.streams import desk_of, in_thread
 from dbproc.transfers import uploads as transfers
 
-router = APIRouter(tags=["scientistcloud"], route_class=Route)
+router = APIRouter(tags=["scientistcloud"], route_class=Route, responses=FAULTS)
 
 _ALL = ("source_type", "source_config", "user_email", "dataset_name", "sensor", "convert", "is_public")
 _OF_FORM = ("user_email", "sensor", "convert", "is_public")
@@ -48,7 +58,9 @@ _TIB, _MIB = 1 << 40, 1 << 20
 # --- begun ---
 
 
-@router.post("/api/upload/initiate")
+@router.post(
+    "/api/upload/initiate", openapi_extra=takes(JSON, source_type="string", source_config="object", **DESCRIBED)
+)
 async def initiate(request: Request, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """Begin an upload from a source; a file of the client's own is sent to the URL that is answered."""
     fields = await body_of(request)
@@ -72,7 +84,13 @@ async def initiate(request: Request, here: Here, asking: Uploader, generation: D
     return JSONResponse(answer)
 
 
-@router.post(_LOCAL, name="scientistcloud_local_upload")
+@router.post(
+    _LOCAL,
+    name="scientistcloud_local_upload",
+    status_code=202,
+    openapi_extra=takes(FORM, file="file", **DESCRIBED),
+    responses={200: {"description": "the same, where the second generation decides"}},
+)
 async def local_upload(request: Request, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """Send a file with what is to be known of it, as a form."""
 
@@ -88,7 +106,7 @@ async def local_upload(request: Request, here: Here, asking: Uploader, generatio
     return await _sent(request, here, asking, generation.accepted, judge)
 
 
-@router.post("/api/upload/upload")
+@router.post("/api/upload/upload", openapi_extra=takes(FORM, file="file", **DESCRIBED))
 async def upload(request: Request, here: Here, asking: Uploader) -> Response:
     """The same as the second generation has it; the file may be added to what was sent before."""
     generation = Generation.second()
@@ -133,13 +151,13 @@ def status(job_id: str, here: Here, asking: Uploader) -> Response:
 async def cancel(job_id: str, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """Give an upload up."""
     found = await in_thread(_owned, here, asking, job_id, _GONE)
-    if found.transfer.state.is_final or not await in_thread(transfers.give_up, desk_of(here), [found]):
+    if found.transfer.state.is_final or not await in_thread(transfers.give_up, desk_of(here), [found], who=asking):
         raise Problem(404, _GONE)
     message = "Upload job cancelled successfully" if generation.is_first else f"Job {job_id} cancelled successfully"
     return JSONResponse({"job_id": job_id, "status": STATUSES[TransferState.CANCELLED], "message": message})
 
 
-@router.post("/api/upload/cancel")
+@router.post("/api/upload/cancel", openapi_extra=takes(JSON, job_id="string"))
 async def cancel_named(request: Request, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """The same, with the job in the body."""
     fields = await body_of(request)
@@ -181,7 +199,7 @@ def _owned(here: Context, asking: Principal, word: str, words: str) -> Upload:
 # --- known beforehand ---
 
 
-@router.post("/api/upload/estimate")
+@router.post("/api/upload/estimate", openapi_extra=takes(JSON, source_type="string"))
 async def estimate(request: Request, _: Uploader, generation: Deciding) -> Response:
     """How long an upload takes as a rule."""
     source = str((await body_of(request)).get("source_type") or "")
