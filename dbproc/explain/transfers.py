@@ -82,11 +82,12 @@ def transfers_like(
     filename: str | None = None,
     limit: int | None = None,
     after: int | None = None,
+    user: str | None = None,
 ) -> list[ShownTransfer]:
-    """Transfers in some of the states, of a rule, of a file; the latest first, or those after one."""
+    """Transfers in some of the states, of a rule, of a file, of a user; the latest first, or those after one."""
     now = dt.datetime.now(dt.UTC)
     with store.begin() as connection:
-        return [shown(each, now) for each in transfers.listed(connection, states, rule, filename, limit, after)]
+        return [shown(each, now) for each in transfers.listed(connection, states, rule, filename, limit, after, user)]
 
 
 def transfer_numbered(store: Store, number: int) -> ShownTransfer:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, openapi, problems, sessions
+from dbproc.service import health, openapi, preparedata, problems, sessions
 from dbproc.service.api import (
     actions,
     campaigns,
     definition,
     files,
     history,
+    imports,
     keeping,
     quarantine,
     stages,
@@ -39,11 +40,13 @@ ROUTERS = (
     keeping.router,
     sessions.router,
     stages.router,
+    imports.router,
     actions.router,
     tus.router,
     uploads.router,
     jobs.router,
     large.router,
+    preparedata.router,
     *PAGES,
 )
 """Those of the parts, in the order in which paths are looked up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from fastapi import Response
 from fastapi.responses import FileResponse, RedirectResponse
@@ -44,7 +45,7 @@ def file_list(view: Viewing) -> Response:
 def _selection(view: View) -> Selection:
     """The files that are meant; see ``dbproc files``."""
     digest = view.text("digest")
-    out = {name: view.flag(name) for name in ("newest", "missing", "withdrawn", "former", "offloaded")}
+    out: dict[str, Any] = {name: view.flag(name) for name in ("newest", "missing", "withdrawn", "former", "offloaded")}
     return selection_of(
         view.many("name"),
         view.many("product"),
