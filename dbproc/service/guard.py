@@ -3,6 +3,7 @@ every answer: what a browser may do with it."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import uuid
@@ -22,6 +23,9 @@ from dbproc.service.problems import Problem
 
 MOST = 8 << 20
 """Bytes that a request may send that is no upload."""
+
+STALLED_SECONDS = 60.0
+"""After so long without a byte of a body its sender counts as gone."""
 
 UPLOADS = ("/api/v1/uploads", "/api/upload", "/uploads")
 """Below these paths files are sent."""
@@ -155,6 +159,7 @@ class _Body:
     def __init__(self, receive: Receive, most: int) -> None:
         self._receive = receive
         self._left = most
+        self._is_whole = False
         self._most = most
 
     def refuse(self, length: str) -> None:
@@ -163,8 +168,15 @@ class _Body:
             raise self._refusal()
 
     async def receive(self) -> Message:
-        """The next message."""
-        message = await self._receive()
+        """The next message; who sends nothing for long counts as gone."""
+        if self._is_whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                message = await self._receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        self._is_whole = not message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             raise self._refusal()

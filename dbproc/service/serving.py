@@ -15,10 +15,12 @@ from starlette.types import ASGIApp
 
 from dbproc.core.errors import UserError
 from dbproc.service.app import create_app
+from dbproc.service.connections import Connection
 from dbproc.service.context import Context
 from dbproc.service.guard import Local
 from dbproc.service.uploads.tidying import tidied
 
+_CONNECTIONS = 500  # at the same time; more are answered 503
 _PATIENCE = 5  # seconds for requests that are at work when it is to end
 
 
@@ -78,6 +80,8 @@ def serve(context: Context, server: socket.socket, ready: Callable[[], None], pr
         server_header=False,
         timeout_graceful_shutdown=_PATIENCE,
         ws="none",
+        http=Connection,
+        limit_concurrency=_CONNECTIONS,
         forwarded_allow_ips="*" if is_at_path else list(proxies),
     )
     service = uvicorn.Server(config)

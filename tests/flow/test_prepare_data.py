@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +14,13 @@ from starlette.testclient import TestClient
 
 from dbproc.core import rucio
 from dbproc.core.access import Scope
+from dbproc.mission import read_mission_file
 from tests.kit.mission import Mission, product, table
+from tests.kit.mission_files import write_mission
 from tests.kit.service import bearer, client
+from tests.kit.sessions import DOCS
 
+BARE = '[mission]\nname = "m"\n[product.raw]\nlevel = 0\ndirectory = "raw"\nformat = "raw_{Y}.txt"\n'
 NAME = "prepare_data_test.txt"
 DID, PATH = f"testing:{NAME}", f"testing/84/1c/{NAME}"
 USUAL = [[DID, PATH, "./testing"]]
@@ -146,3 +152,14 @@ def test_an_identifier_is_read_off_its_path(did: str) -> None:
 
 def test_a_path_that_is_not_computed_has_no_identifier(tmp_path: Path) -> None:
     assert [rucio.did_of(path) for path in ("a", "a/b/c", f"testing/84/1d/{NAME}")] == [None] * 3
+
+
+def test_the_page_is_as_it_says(made: Mission, service: TestClient, ada: dict[str, str]) -> None:
+    page = (DOCS / "staging.md").read_text(encoding="utf-8")
+    (tables,) = re.findall(r"```toml\n(.*?)```", page, re.S)
+    assert read_mission_file(write_mission(made.root, BARE + tables)).mission.areas[0].quota == 500
+    posted = json.loads(re.findall(r"-d '(.*)'", page)[0])
+    assert posted == USUAL
+    service.post("/", json=posted, headers=ada)
+    made.run()
+    assert page.count(json.dumps(service.get("/1", headers=ada).json())[:70]) == 1
