@@ -20,6 +20,7 @@ from __future__ import annotations
 import compileall
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -37,6 +38,8 @@ from tests.kit.ssh import SSHD, SshServer, running_rclone_sftp, running_sshd
 from tests.kit.statements import outlive_engines
 from tests.kit.web import WebServer, running_rclone_web
 
+CHECKOUT = Path(dbproc.__file__).parents[1]
+COMPILED = [CHECKOUT / name for name in ("dbproc", "migrations", "tests/crash", "tests/kit")]
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
 
@@ -57,8 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["VISUS_HOME"] = tempfile.mkdtemp(prefix="dbproc-visus-")  # else OpenVisus writes to the home directory
     config.stash[CLEANUP].callback(shutil.rmtree, os.environ["VISUS_HOME"])
     outlive_engines()
+    sys.dont_write_bytecode = False  # else each worker compiles each test file, wherever the environment has it so
     if not hasattr(config, "workerinput"):
-        compileall.compile_dir(Path(dbproc.__file__).parent, quiet=2)  # else each process compiles what it imports
+        for directory in COMPILED:
+            compileall.compile_dir(directory, quiet=2)  # else each process compiles what it imports
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
