@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.filesystems import MEMORY
+from tests.kit.mission import Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dbproc.changes.whatif import if_delivered
 from dbproc.run.selection import Options
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.filesystems import MEMORY
+from tests.kit.mission import Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 from tests.property.foresight import Made, ask, built, foreseen, last_attempt, made, planned

@@ -25,7 +25,8 @@ from dbproc.database.store import Store, open_store
 from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.filesystems import MEMORY
+from tests.kit.mission import Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 from tests.property.foresight import Made, T, ask, built, foreseen, last_attempt, made, planned, waiting, waiting_then
