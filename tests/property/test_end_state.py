@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
+from tests.kit.examples import examples
 from tests.kit.filesystems import MEMORY
 from tests.kit.mission import Mission
 from tests.property import killable
@@ -246,13 +247,13 @@ QUICK = settings(
 )
 
 
-@settings(QUICK, max_examples=15)
+@settings(QUICK, max_examples=examples(15))
 @given(data=st.data())
 def test_one_undisturbed_run_makes_everything_that_is_due_once(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_undisturbed(data, sqlite_copy)
 
 
-@settings(QUICK, max_examples=20)
+@settings(QUICK, max_examples=examples(20))
 @given(data=st.data())
 def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_disturbed(data, sqlite_copy)
