@@ -7,4 +7,4 @@ from hypothesis import settings
 
 def examples(many: int) -> int:
     """So many where other stories are tried each time, in make test-all; half of them where it is always the same."""
-    return many // 2 if settings.default.derandomize else many
+    return many // 2 if settings().derandomize else many
