@@ -180,6 +180,7 @@ class _Run:
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
         self._has_stages = False
+        self._has_imports = False
         self._has_uploads = False
         self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
@@ -222,7 +223,7 @@ class _Run:
         self._stage()
 
     def _fetch(self) -> None:
-        """Put uploads right that a service left, and fetch from the sources that are due."""
+        """Put uploads right that a service left, and fetch what is due of sources, and what clients named by a URL."""
         mission = self._definition.mission
         if self._has_uploads:
             from dbproc.ingest.uploads import settle
@@ -236,6 +237,10 @@ class _Run:
                 from dbproc.ingest.sources import fetch_from
 
                 fetch_from(due, self._store, mission, self._report, self._run_id)
+        if self._has_imports:
+            from dbproc.ingest.imports import fetch_imports
+
+            fetch_imports(self._store, mission, self._report, self._run_id)
 
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
@@ -271,7 +276,7 @@ class _Run:
         """Put right what a dead run left; `was_killed`: it held the lock."""
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
-        self._has_stages, self._has_uploads = waits.stages, waits.uploads
+        self._has_stages, self._has_uploads, self._has_imports = waits.stages, waits.uploads, waits.imports
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers or was_killed:

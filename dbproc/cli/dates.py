@@ -8,9 +8,8 @@ import re
 
 import click
 
-from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import UserError
-from dbproc.core.slot_text import read_time
+from dbproc.core.staging import NEVER, read_expiry
 
 _YEAR_AND_MONTH = re.compile(r"(\d{4})(\d{2})")
 _DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # what is not said differs between them
@@ -47,7 +46,6 @@ def _date(time: dt.datetime) -> dt.date:
     return time.date()
 
 
-NEVER = "never"
 Expiry = dt.timedelta | dt.datetime | str
 
 
@@ -60,13 +58,10 @@ class _Expiry(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         """Text → expiry."""
         if isinstance(value, dt.timedelta | dt.datetime) or value == NEVER:
             return value
-        duration = read_duration(str(value))
-        if duration is not None:
-            return duration
         try:
-            return read_time(str(value)).stop
-        except UserError:
-            self.fail(f"{value!r} is neither {ALLOWED}, nor a date, nor never", param, ctx)
+            return read_expiry(str(value)) or NEVER
+        except UserError as error:
+            self.fail(str(error), param, ctx)
 
 
 EXPIRY = _Expiry()

@@ -11,6 +11,8 @@ import click
 
 from dbproc.cli.common import mission_option, open_mission, open_own_mission, slots_option
 from dbproc.core.errors import UserError
+from dbproc.database.definition.load import load_mission
+from dbproc.storage import permissions
 
 
 @click.command("serve")
@@ -49,6 +51,8 @@ def serve_command(
     with ExitStack() as stack:
         writing = stack.enter_context(open_own_mission(mission))
         reading = stack.enter_context(open_mission(mission, read_only=True))
+        with reading.begin() as connection:
+            stack.enter_context(permissions.in_force(load_mission(connection)))
         server = stack.enter_context(serving.listening(host, port, path))
         wake = nothing if no_run else stack.enter_context(Runner(reading, mission, _say, ("-n", str(slots)))).wake
         context = Context(reading=reading, writing=writing, is_open=is_open, root_path=root_path, wake=wake)

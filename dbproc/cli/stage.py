@@ -20,7 +20,7 @@ from dbproc.cli.common import (
     show_rows,
 )
 from dbproc.cli.completers import complete_files
-from dbproc.cli.dates import EXPIRY, NEVER, Expiry
+from dbproc.cli.dates import EXPIRY, Expiry
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
@@ -29,7 +29,7 @@ from dbproc.cli.selection import placed_file_options, product_option
 from dbproc.cli.transfer_bars import Bars
 from dbproc.core.errors import UserError
 from dbproc.core.places import Link
-from dbproc.core.staging import Destination, destination
+from dbproc.core.staging import NEVER, Destination, destination
 from dbproc.core.states import EXISTING, StageState
 from dbproc.core.text import size_words
 from dbproc.database.selection import selection_of

@@ -10,10 +10,11 @@ import click
 from dbproc.changes import tokens
 from dbproc.changes.tokens import TokenMade
 from dbproc.cli.common import asking_options, cell, open_mission, print_columns, show
-from dbproc.cli.dates import EXPIRY, NEVER, Expiry
+from dbproc.cli.dates import EXPIRY, Expiry
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.core.access import Principal, Scope
+from dbproc.core.staging import NEVER
 from dbproc.database.tokens import TokenRow, listed
 from dbproc.system.machine import user_name
 

@@ -74,6 +74,9 @@ class ServiceSpec:
         Names of persons, or of groups that the token tells of, who may operate as well.
     origins
         Pages of which other hosts may ask, by their origin.
+    area, rse
+        The area into which prepare-data puts files, and the store from which it takes them; nothing: the only one, of
+        stores the only one of layout ``rucio``.
     hosts
         Hosts with private addresses that an import by URL may reach.
     upload_size
@@ -102,6 +105,8 @@ class ServiceSpec:
     )
     operators: tuple[str, ...] = option((), key(WORDS, check=bounds.NAME, codec=PATTERNS))
     origins: tuple[str, ...] = option((), key(WORDS, check=origin_fault, codec=PATTERNS))
+    area: str = option("", key(TEXT, check=bounds.NAME))
+    rse: str = option("", key(TEXT, check=bounds.NAME))
     hosts: tuple[str, ...] = option((), key(WORDS, check=host_fault, codec=PATTERNS))
     upload_size: float = option(1024.0, key(NUMBER, check=bounds.MEMORY))
     upload_quota: float | None = option(None, key(NUMBER, check=bounds.MEMORY))

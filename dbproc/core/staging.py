@@ -179,10 +179,8 @@ def read_expiry(text: str) -> dt.timedelta | dt.datetime | None:
     UserError
         The text says neither.
     """
-    if text == NEVER:
-        return None
     found = read_duration(text)
-    if found is not None:
+    if found is not None or text == NEVER:
         return found
     try:
         return read_time(text).stop

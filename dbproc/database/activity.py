@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
 
 from dbproc.core.slot_text import SlotShown
 from dbproc.core.states import AttemptStatus
@@ -80,11 +80,10 @@ def grown(connection: Connection, since: dt.datetime) -> tuple[int, dt.datetime 
     """Bytes of the files on the disk that runs took in or made that began since; and when the first such run did."""
     run = _RUN.c
     before = select(func.max(run.logging_id)).where(run.processing_start_time < since).scalar_subquery()
-    is_recent = FILE.c.logging_id > func.coalesce(before, 0)
-    size = func.coalesce(func.sum(FILE.c.file_size), 0)
-    total, first = connection.execute(
-        select(size, func.min(FILE.c.logging_id)).where(is_recent, is_here(FILE), FILE.c.replaced_by.is_(None))
-    ).one()
+    counts = and_(is_here(FILE), FILE.c.replaced_by.is_(None))  # as a condition it would lead away from the index
+    size = func.coalesce(func.sum(case((counts, FILE.c.file_size))), 0)
+    recent = select(size, func.min(FILE.c.logging_id)).where(FILE.c.logging_id > func.coalesce(before, 0))
+    total, first = connection.execute(recent).one()
     return int(total), connection.scalar(select(_BEGAN).where(run.logging_id == first))
 
 

@@ -63,7 +63,7 @@ def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
 def _counts(connection: Connection, *conditions: ColumnElement[bool]) -> dict[int, int]:
     """How many files there are of each product, of those for which something holds."""
     statement = select(FILE.c.product_id, func.count()).where(*conditions).group_by(FILE.c.product_id)
-    return {number: count for number, count in connection.execute(statement)}
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def jobs_progressed(connection: Connection, run_id: int, done: int, known: int) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, exists, func, insert, or_, select, text, update
 
 from dbproc.core.model import LONGEST_DELAY
-from dbproc.core.transfers import OPEN, Order, Spot, Task, Transfer, TransferState, before
+from dbproc.core.transfers import OF_PERSONS, OPEN, Order, Spot, Task, Transfer, TransferState, before
 from dbproc.database import schema
 from dbproc.database._queries import batches
 
@@ -114,9 +114,11 @@ def listed(
     filename: str | None = None,
     limit: int | None = None,
     after: int | None = None,
+    user: str | None = None,
+    seen_by: str | None = None,
 ) -> list[Transfer]:
-    """Transfers in some of the states, of a rule or of those that begin with its word, of a file; the latest first, or
-    those after one."""
+    """Transfers in some of the states, of a rule or of those that begin with its word, of a file, of a user; the latest
+    first, or those after one. `seen_by`: without what others than this person send or have asked for."""
     statement = select(_T).order_by(_T.c.transfer_id.desc()).limit(limit)
     if after is not None:
         statement = statement.where(_T.c.transfer_id < after)
@@ -126,6 +128,10 @@ def listed(
         statement = statement.where(or_(_T.c.rule == rule, _T.c.rule.startswith(f"{rule} ", autoescape=True)))
     if filename is not None:
         statement = statement.where(_T.c.filename == filename)
+    if user is not None:
+        statement = statement.where(_T.c.user == user)
+    if seen_by is not None:
+        statement = statement.where(or_(_T.c.task.not_in(sorted(OF_PERSONS)), _T.c.user == seen_by))
     return [transfer_of(row) for row in connection.execute(statement).mappings()]
 
 
@@ -162,6 +168,18 @@ def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
     is_at_work = _T.c.state.in_((TransferState.MOVING, TransferState.CHECKING))
     statement = select(_T.c.rule).where(or_(_is_due(now), is_at_work)).distinct().order_by(_T.c.rule)
     return list(connection.scalars(statement))
+
+
+def any_due(rule: str, now: dt.datetime) -> ColumnElement[bool]:
+    """Whether a transfer of a rule waits whose time has come, or is at work: one that ended may have left it."""
+    is_at_work = _T.c.state.in_((TransferState.MOVING, TransferState.CHECKING))
+    return exists(select(_T.c.transfer_id).where(_T.c.rule == rule, or_(_is_due(now), is_at_work)))
+
+
+def held_by(connection: Connection, rule: str, user: str) -> int:
+    """How many transfers of a rule a user has that are not at an end."""
+    statement = select(func.count()).where(_T.c.rule == rule, _T.c.user == user, _T.c.state.in_(OPEN))
+    return connection.scalar(statement) or 0
 
 
 def _is_due(now: dt.datetime) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from dbproc.database import attempts
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
-from dbproc.explain.status import standing_failures
+from dbproc.run.failures import standing_failures
 
 _NAME = re.compile(r"\S*\d\S*")
 

@@ -14,9 +14,14 @@ from dbproc.database.store import Store, Transaction
 
 
 def history(
-    store: Store, since: dt.datetime | None = None, process: str | None = None, name: str | None = None
+    store: Store,
+    since: dt.datetime | None = None,
+    process: str | None = None,
+    name: str | None = None,
+    most: int | None = None,
 ) -> list[LogEntry]:
-    """What was done, in its order: since a time, or in the last runs; to a process or a file: since ever.
+    """What was done, in its order: since a time, or in the last runs; to a process or a file: since ever. With `most`
+    the last so much of it.
 
     Raises
     ------
@@ -28,8 +33,10 @@ def history(
             since=since,
             process_id=None if process is None else _process(connection, process).process_id,
             file_ids=() if name is None else _states(connection, name),
+            most=most,
         )
-        return log(connection, asked)
+        found = log(connection, asked)
+        return found if most is None else found[-most:]
 
 
 def _process(connection: Transaction, name: str) -> Process:

@@ -32,6 +32,7 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store, Transaction
 from dbproc.database.summary import ProductInNumbers, RunRow
+from dbproc.explain.disk import DiskSpace, forecast
 from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
 from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.never_due import never_due
@@ -162,6 +163,7 @@ class Status:
     sources: tuple[SourceNow, ...]  #: where files are fetched from
     few_copies: tuple[Shortage, ...]  #: files with fewer verified copies in stores than the mission wants
     staged: tuple[AreaUsage, ...]  #: what users have in their areas
+    disks: tuple[DiskSpace, ...]  #: the disks that the mission writes to, and when they will be full
 
 
 def waiting_for(definition: Definition, attempt: AttemptRow) -> tuple[Waiting, ...]:
@@ -243,6 +245,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             sources=sources,
             few_copies=few,
             staged=tuple(usage_in(connection, definition.mission)),
+            disks=forecast(connection, store),
         )
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dbproc.core.uploads import RULE
 from dbproc.database import lock, metrics, summary, transfers
 from dbproc.database.definition.load import load_definition
 from dbproc.database.pending import Pending, pending
@@ -14,8 +15,7 @@ from dbproc.ingest.due import sources_due
 from dbproc.ingest.incoming import scan_mission
 from dbproc.system.machine import Judgement
 
-_BY_CLIENTS = "uploads"
-_OF_PENDING = {
+_WORDS = {
     "moves": "what a dead run left",
     "running": "what a dead run left",
     "queued": "queued files",
@@ -62,9 +62,8 @@ class Work:
     def _words(self) -> Iterator[str]:
         if self.incoming:
             yield f"{len(self.incoming):,} files in incoming"
-        for name, words in _OF_PENDING.items():
-            if self.recorded is not None and getattr(self.recorded, name):
-                yield words
+        if self.recorded is not None:
+            yield from (_WORDS.get(name, name) for name, waits in self.recorded._asdict().items() if waits)
         yield from (f"transfers of {rule}" for rule in self.transfers)
         yield from (f"source {name}" for name in self.sources)
         if self.is_overdue:
@@ -81,7 +80,7 @@ def waiting_work(store: Store) -> Work:
         definition = load_definition(connection)
         recorded, last = pending(connection, now), summary.last_run(connection)
         queue = metrics.queue_age(connection)[0]
-        rules = [rule for rule in transfers.rules_due(connection, now) if not rule.startswith(("source ", _BY_CLIENTS))]
+        rules = [rule for rule in transfers.rules_due(connection, now) if not rule.startswith(("source ", RULE))]
     mission = definition.mission
     age = None if last is None else now - (last.processing_end_time or last.processing_start_time)
     return Work(

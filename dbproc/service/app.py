@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from dbproc import __version__
-from dbproc.service import health, openapi, problems, sessions
+from dbproc.service import health, openapi, preparedata, problems
 from dbproc.service.api import (
     actions,
     campaigns,
     definition,
     files,
     history,
+    imports,
     keeping,
     quarantine,
     stages,
@@ -22,7 +23,8 @@ from dbproc.service.api import (
 from dbproc.service.context import Context
 from dbproc.service.door import Door
 from dbproc.service.guard import Guard
-from dbproc.service.page import PAGES
+from dbproc.service.page.kept import Kept
+from dbproc.service.page.parts import PAGES
 from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.traffic import Counting
 from dbproc.service.uploads import tus
@@ -37,13 +39,14 @@ ROUTERS = (
     transfers.router,
     campaigns.router,
     keeping.router,
-    sessions.router,
     stages.router,
+    imports.router,
     actions.router,
     tus.router,
     uploads.router,
     jobs.router,
     large.router,
+    preparedata.router,
     *PAGES,
 )
 """Those of the parts, in the order in which paths are looked up."""
@@ -54,13 +57,14 @@ def create_app(context: Context) -> FastAPI:
     app = FastAPI(
         title="dbproc",
         version=__version__,
-        root_path=context.root_path,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
+    app.root_path = context.root_path  # whether the proxy leaves it in the path or not
     app.state.context = context
     app.state.door = Door(context)
+    app.state.kept = Kept()
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:

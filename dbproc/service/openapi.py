@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from dbproc.service.answers import KINDS
+from dbproc.service.answers import KINDS, problems
 from dbproc.service.schemas import Schema, schemas_of
 
 _PROBLEM: Schema = {
@@ -27,6 +27,7 @@ _TOKEN: Schema = {
     "description": "A token of `dbproc token create`, or of the issuer that the mission names.",
 }
 _OPEN_TO_ALL = frozenset({"/livez", "/readyz", "/metrics"})
+_OF_FRAMEWORK = ("HTTPValidationError", "ValidationError")
 _WORDS = "What is served of a mission. The answers are those that commands print with `--json`."
 
 
@@ -47,6 +48,17 @@ def _described(app: FastAPI) -> dict[str, Any]:
     parts.setdefault("schemas", {}).update({"Problem": _PROBLEM, **schemas_of(KINDS)})
     parts.setdefault("securitySchemes", {})["token"] = _TOKEN
     for path, operations in found["paths"].items():
-        for operation in operations.values() if path not in _OPEN_TO_ALL else ():
-            operation.setdefault("security", [{"token": []}])
+        for operation in operations.values():
+            _put_right(operation["responses"])
+            if path not in _OPEN_TO_ALL:
+                operation.setdefault("security", [{"token": []}])
+    for name in _OF_FRAMEWORK:
+        parts["schemas"].pop(name, None)
     return found
+
+
+def _put_right(answers: dict[str, Any]) -> None:
+    """What is not well formed is told as every problem is, not as the framework would."""
+    told = answers.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    if told.rpartition("/")[2] in _OF_FRAMEWORK:
+        answers |= {str(status): said for status, said in problems(422).items()}

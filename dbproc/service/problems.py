@@ -28,6 +28,7 @@ from dbproc.core.errors import (
     TakenError,
     TemporaryError,
     TooLargeError,
+    UnstorableError,
     UserError,
 )
 from dbproc.core.text import one_line
@@ -51,6 +52,7 @@ _STATUSES: tuple[tuple[type[DbprocError], int], ...] = (
     (DatabaseLostError, 503),
     (DatabaseError, 503),
     (UserError, 422),
+    (UnstorableError, 422),
 )
 _TYPE = "application/problem+json"
 _MISMATCH = 460

@@ -18,6 +18,7 @@ from dbproc.service.app import create_app
 from dbproc.service.connections import Connection
 from dbproc.service.context import Context
 from dbproc.service.guard import Local
+from dbproc.service.uploads.tidying import tidied
 
 _CONNECTIONS = 500  # at the same time; more are answered 503
 _PATIENCE = 5  # seconds for requests that are at work when it is to end
@@ -91,4 +92,5 @@ def serve(context: Context, server: socket.socket, ready: Callable[[], None], pr
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     ready()
-    service.run(sockets=[server])
+    with tidied(context):
+        service.run(sockets=[server])

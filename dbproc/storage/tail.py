@@ -23,10 +23,11 @@ def tail_of(path: str, most: int) -> Tail | None:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(number)
+        return None
     with open(number, "rb") as stream:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            return None
         stream.seek(max(0, found.st_size - most))
         content = stream.read(most)
     is_whole = found.st_size <= most

@@ -13,8 +13,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
+from dbproc.core.access import Principal
 from dbproc.core.errors import (
+    DbprocError,
     EndedError,
     HeldError,
     NotFoundError,
@@ -27,9 +30,10 @@ from dbproc.core.model import Mission
 from dbproc.core.states import UploadWay
 from dbproc.core.transfers import TransferState
 from dbproc.core.uploads import RULE, Upload
-from dbproc.database import files, transfers, uploads
+from dbproc.database import files, trail, transfers, uploads
 from dbproc.database.store import Store, Transaction
 from dbproc.database.uploads import Chunk
+from dbproc.storage.behind import Behind
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.durable import sync_directory
 from dbproc.storage.hashing import Digests
@@ -227,6 +231,9 @@ class Receiving:
             self._file.seek(at)
         self._saved = self._began = self.at
         self._saved_time = self._began_time = time.monotonic()
+        self._behind: Behind | None = None
+        self._read: _ReadBack | None = None
+        self._is_over = False
 
     @property
     def most(self) -> int:
@@ -256,25 +263,49 @@ class Receiving:
         self.at += len(chunk)
         much = self.at - self._saved >= CHECKPOINT_BYTES
         if not self.holds and (much or time.monotonic() - self._saved_time >= CHECKPOINT_SECONDS):
-            self._desk.refuse_full(0)
-            self.save()
+            self._save_behind()
+
+    def _save_behind(self) -> None:
+        """Have what was written made durable, and told, while more comes; and read back, where most of the file comes
+        in this request: what is left to read at its end is little then."""
+        self._desk.refuse_full(0)
+        if self._behind is None:
+            self._behind = Behind()
+            if 2 * self._began <= self.at and not self.upload.part_of:
+                self._read = _ReadBack(self._file, self._algorithms)
+        self._behind.do(partial(self._keep, self.at, self.at - self._saved))
+        self._saved, self._saved_time = self.at, time.monotonic()
 
     def save(self) -> None:
         """Make what was written durable, and tell it."""
-        durable = self._file.checkpoint()
+        self._wait()
+        self._keep(self.at, self.at - self._saved)
+        self._saved, self._saved_time = self.at, time.monotonic()
+
+    def _wait(self) -> None:
+        if self._behind is not None:
+            self._behind.wait()
+
+    def _keep(self, at: int, more: int) -> None:
+        """Make durable what was written up to a byte, and tell it; so many bytes of it are new."""
+        self._file.checkpoint()
+        rate = (at - self._began) / max(time.monotonic() - self._began_time, 1e-3)
         with self._desk.writing.begin() as connection:
-            transfers.note(connection, [{"number": self._number, **self._progress(durable)}])
+            moved = self.upload.transfer.moved + more
+            values = {"durable_bytes": at, "moved_bytes": moved, "bytes_per_second": rate}
+            transfers.note(connection, [{"number": self._number, **values}])
             if self.upload.expires is None or self._desk.expiry() - self.upload.expires > _MINUTE:
                 uploads.postpone(connection, self.upload.upload_id, self._desk.expiry())
             self._look_again(connection)
-        self._saved, self._saved_time = self.at, time.monotonic()
+        if self._read is not None and self._behind is not None:
+            self._read.go_on(at)
 
     def _look_again(self, connection: Transaction) -> None:
         """The upload as its row has it now; of one that was given up meanwhile nothing is kept."""
         try:
             self.upload = _still_open(_found(connection, self.upload.word))
         except EndedError:
-            self._file.discard()
+            self._is_over = True
             raise
 
     def _progress(self, durable: int) -> dict[str, object]:
@@ -299,9 +330,10 @@ class Receiving:
         if self.upload.way is UploadWay.FORM:
             self.fail(f"{reason}; send it again")
             return
-        with suppress(EndedError):
-            if not self.holds:
+        if not self.holds:
+            with suppress(DbprocError):  # what was told as durable before stays
                 self.save()
+        if not self._is_over:
             with self._desk.writing.begin() as connection:
                 transfers.wait(connection, self._number, reason, None)
 
@@ -309,8 +341,9 @@ class Receiving:
         """It failed for good: nothing of it is kept."""
         self._file.discard()
         with self._desk.writing.begin() as connection:
-            endings.failed(connection, self.upload.transfer, reason)
-            uploads.forget_chunks(connection, self.upload.upload_id)
+            if endings.failed(connection, self.upload.transfer, reason):
+                uploads.forget_chunks(connection, self.upload.upload_id)
+                _enter(connection, self.upload, reason)
 
     def restart(self) -> None:
         """Write from the beginning, whatever had come."""
@@ -320,6 +353,7 @@ class Receiving:
 
     def promise(self, digest: str) -> None:
         """The client says now which digest it must have."""
+        self._wait()
         order = replace(self.upload.transfer.order, expected=(digest,), expected_of="the client")
         self.upload = replace(self.upload, transfer=replace(self.upload.transfer, order=order))
         values = {"expected": json.dumps(order.expected), "expected_of": order.expected_of}
@@ -328,12 +362,14 @@ class Receiving:
 
     def describe(self, facts: Mapping[str, object]) -> None:
         """Record what the client says of it, now that all of that is known."""
+        self._wait()
         self.upload = replace(self.upload, facts=facts)
         with self._desk.writing.begin() as connection:
             uploads.describe(connection, self.upload.upload_id, facts)
 
     def set_size(self, size: int) -> None:
         """The client says now how many bytes it will have."""
+        self._wait()
         order = replace(self.upload.transfer.order, size=size)
         self.upload = replace(self.upload, transfer=replace(self.upload.transfer, order=order))
         with self._desk.writing.begin() as connection:
@@ -351,6 +387,7 @@ class Receiving:
         EndedError
             It was given up meanwhile.
         """
+        self._wait()
         self._file.finish()
         if self.at >= CHECKPOINT_BYTES:
             self._check("")
@@ -360,6 +397,10 @@ class Receiving:
             placed = self._published(digest)
         except (MismatchError, TakenError) as error:
             self.fail(str(error))
+            raise
+        except TransferError:
+            with self._desk.reading.begin() as connection:
+                self._look_again(connection)  # where it was given up meanwhile, that is why
             raise
         moved = Moved(size=self.at, digest=digest, why=why, placed=placed)
         self.upload = _entered(self._desk, self.upload, moved)
@@ -377,7 +418,9 @@ class Receiving:
     def _proved(self) -> tuple[str, str]:
         """The digest of what is on disk, and why it is not verified."""
         expected = self.upload.transfer.order.expected
-        digests, size = _digests(self._file.read_back(), (self._desk.mission.digest, *map(algorithm_of, expected)))
+        read = self._read or _ReadBack(self._file, self._algorithms)
+        read.go_on(None)
+        digests, size = read.digests, read.at
         if size != self.at:
             raise MismatchError(f"{size:,} bytes are read back of the {self.at:,} that were written")
         equal, other = digests.compared(expected)
@@ -385,6 +428,10 @@ class Receiving:
             found = digests.of(algorithm_of(other[0]))
             raise MismatchError(f"its digest is {found} and not {other[0]}, which was promised")
         return digests.of(self._desk.mission.digest), "" if equal else _NO_DIGEST
+
+    @property
+    def _algorithms(self) -> tuple[str, ...]:
+        return ("sha256", self._desk.mission.digest, *map(algorithm_of, self.upload.transfer.order.expected))
 
     def _published(self, digest: str) -> str:
         try:
@@ -400,6 +447,10 @@ class Receiving:
 
     def close(self) -> None:
         """Let others at it."""
+        if self._behind is not None:
+            self._behind.__exit__(None, None, None)
+        if self._is_over:  # it was given up meanwhile, and nothing of it is kept
+            self._file.discard()
         self._file.close()
         self._stack.close()
 
@@ -416,8 +467,22 @@ def _entered(desk: Desk, upload: Upload, moved: Moved) -> Upload:
         if upload.chunk_size is not None:
             uploads.forget_chunks(connection, upload.upload_id)
         upload = _found(connection, upload.word)
+        _enter(connection, upload, upload.transfer.state)
     endings.link_taken(desk.writing, desk.mission, [upload.transfer])
     return upload
+
+
+def _enter(connection: Transaction, upload: Upload, result: str) -> None:
+    """Enter in the audit trail what came of an upload."""
+    detail = {"filename": upload.transfer.filename, "size": upload.size, "digest": upload.transfer.digest or None}
+    trail.add(
+        connection, who=owner_of(upload), action="upload finish", object=upload.word, detail=detail, result=result
+    )
+
+
+def owner_of(upload: Upload) -> Principal:
+    """Whose an upload is, as the audit trail names them."""
+    return Principal(upload.owner, token=upload.token)
 
 
 def partial_word(word: str) -> str:
@@ -425,12 +490,19 @@ def partial_word(word: str) -> str:
     return f"upload-{word}"
 
 
-def _digests(chunks: Iterable[bytes], algorithms: Iterable[str]) -> tuple[Digests, int]:
-    found, count = Digests(algorithms), 0
-    for chunk in chunks:
-        found.update(chunk)
-        count += len(chunk)
-    return found, count
+class _ReadBack:
+    """The bytes of an upload as they are on disk, digested as far as they were read."""
+
+    def __init__(self, file: LocalUpload, algorithms: Iterable[str]) -> None:
+        self.digests = Digests(algorithms)
+        self.at = 0
+        self._file = file
+
+    def go_on(self, end: int | None) -> None:
+        """Read on, up to a byte or to the end."""
+        for chunk in self._file.read_back(self.at, end):
+            self.digests.update(chunk)
+            self.at += len(chunk)
 
 
 # --- put together ---

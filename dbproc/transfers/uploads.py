@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from dbproc.core.access import Principal
 from dbproc.core.errors import DbprocError, HeldError, QuotaError, TakenError, TooLargeError, TransferError, UserError
 from dbproc.core.places import INCOMING
 from dbproc.core.states import UploadWay
 from dbproc.core.transfers import Order, Spot, Task, TransferState
 from dbproc.core.uploads import CLIENT, PART, RULE, Upload, name_fault, plain_name
-from dbproc.database import transfers, uploads
+from dbproc.database import trail, transfers, uploads
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.transfer import digest_of
 from dbproc.transfers import endings, receiving
@@ -22,6 +23,7 @@ from dbproc.transfers.receiving import Desk
 
 _GIB = 1 << 30
 _LONGEST_BEGINNING = dt.timedelta(hours=1)
+_ITSELF = Principal("dbproc")
 _BY_CLIENT = "given up by its client"
 
 
@@ -35,8 +37,8 @@ class Asked:
         The name that the file is to have.
     way
         By which protocol it comes.
-    owner, token
-        Who sends it, and with which token.
+    who
+        Who sends it: their name is its owner.
     size
         Bytes that it will have; None: not known as yet.
     digest
@@ -55,8 +57,7 @@ class Asked:
 
     filename: str
     way: UploadWay
-    owner: str
-    token: str = ""
+    who: Principal
     size: int | None = None
     digest: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -89,19 +90,23 @@ def accept(desk: Desk, asked: Asked) -> Upload:
     if not asked.is_part:
         _refuse_taken(desk, name, asked.digest)
     with desk.writing.begin() as connection:
-        _refuse_too_many(desk, asked, uploads.held_by(connection, asked.owner))
-        return uploads.enter(
+        _refuse_too_many(desk, asked, uploads.held_by(connection, asked.who.name))
+        (number,) = transfers.ask(connection, [_order(asked, name)])
+        upload = uploads.enter(
             connection,
-            _order(asked, name),
+            number,
             word=asked.word or secrets.token_urlsafe(18),
             way=asked.way,
-            owner=asked.owner,
-            token=asked.token,
+            owner=asked.who.name,
+            token=asked.who.token,
             facts=asked.facts,
             part_of=PART if asked.is_part else "",
             chunk_size=asked.chunk_size,
             expires=desk.expiry(),
         )
+        detail = {"filename": name, "way": asked.way, "size": asked.size, "digest": asked.digest or None}
+        trail.add(connection, who=asked.who, action="upload begin", object=upload.word, detail=detail)
+    return upload
 
 
 def _order(asked: Asked, name: str) -> Order:
@@ -110,7 +115,7 @@ def _order(asked: Asked, name: str) -> Order:
         rule=RULE,
         origin=Spot(CLIENT, name, ""),
         target=Spot(INCOMING, name, ""),
-        user=asked.owner,
+        user=asked.who.name,
         size=asked.size,
         expected=(asked.digest,) if asked.digest else (),
         expected_of="the client" if asked.digest else "",
@@ -131,12 +136,14 @@ def _refuse_too_many(desk: Desk, asked: Asked, held: uploads.Held) -> None:
     """Keep within what one owner may have at work."""
     service = desk.mission.service
     if held.count >= service.uploads:
-        raise QuotaError(f"{asked.owner} has {held.count} uploads at work, as many as one may have; finish or end some")
+        raise QuotaError(
+            f"{asked.who.name} has {held.count} uploads at work, as many as one may have; finish or end some"
+        )
     quota = None if service.upload_quota is None else int(service.upload_quota * _GIB)
     more_bytes = asked.size or asked.room
     if quota is not None and held.size + more_bytes > quota:
         more = f"{held.size:,} bytes in unfinished uploads and {more_bytes:,} more"
-        raise QuotaError(f"{asked.owner} would have {more}; {quota:,} are allowed; finish or end some")
+        raise QuotaError(f"{asked.who.name} would have {more}; {quota:,} are allowed; finish or end some")
 
 
 # --- put together ---
@@ -155,15 +162,10 @@ def put_together(desk: Desk, asked: Asked, words: Sequence[str]) -> Upload:
     with desk.reading.begin() as connection:
         parts = uploads.parts_of(connection, words)
         before = uploads.named(connection, parts[0].part_of) if parts else None
-    if before is not None and before.owner == asked.owner and before.facts.get("parts") == list(words):
+    if before is not None and before.owner == asked.who.name and before.facts.get("parts") == list(words):
         return before if before.transfer.state.is_final else _filled(desk, before)
-    _refuse_parts(parts, words, asked.owner)
-    whole = accept(desk, _whole(asked, parts, words))
-    with desk.writing.begin() as connection:
-        if not uploads.join(connection, [each.upload_id for each in parts], whole.word):
-            endings.cancelled(connection, [whole.transfer.transfer_id], "its parts belong to another file")
-            raise UserError("one of the parts belongs to another file already")
-    return _filled(desk, whole)
+    _refuse_parts(parts, words, asked.who.name)
+    return _filled(desk, accept(desk, _whole(asked, parts, words)))
 
 
 def _whole(asked: Asked, parts: Sequence[Upload], words: Sequence[str]) -> Asked:
@@ -171,8 +173,7 @@ def _whole(asked: Asked, parts: Sequence[Upload], words: Sequence[str]) -> Asked
     return Asked(
         filename=asked.filename,
         way=asked.way,
-        owner=asked.owner,
-        token=asked.token,
+        who=asked.who,
         size=size,
         digest=asked.digest,
         facts={**asked.facts, "parts": list(words)},
@@ -193,6 +194,12 @@ def _filled(desk: Desk, whole: Upload) -> Upload:
     """Write the parts one after the other, publish what comes of it, and remove them."""
     with desk.reading.begin() as connection:
         parts = uploads.parts_of(connection, [str(word) for word in _words(whole)])
+    with desk.writing.begin() as connection:
+        is_free = uploads.join(connection, [each.upload_id for each in parts], whole.word)
+        if not is_free:
+            endings.cancelled(connection, [whole.transfer.transfer_id], "its parts belong to another file")
+    if not is_free:
+        raise UserError("one of the parts belongs to another file already")
     if whole.size == 0 or whole.is_whole:
         done = receiving.conclude(desk, whole.word)
     else:
@@ -217,20 +224,30 @@ def _words(whole: Upload) -> Sequence[object]:
 # --- ended ---
 
 
-def give_up(desk: Desk, some: Sequence[Upload], reason: str = _BY_CLIENT) -> int:
-    """End uploads, and remove what was written of them; how many were not at their end."""
+def give_up(desk: Desk, some: Sequence[Upload], reason: str = _BY_CLIENT, who: Principal | None = None) -> int:
+    """End uploads, and remove what was written of them; how many were not at their end. `who` asks for it; None: their
+    owners do, or nobody does."""
     with desk.writing.begin() as connection:
         done = endings.cancelled(connection, [each.transfer.transfer_id for each in some], reason)
         for each in some:
             if each.chunk_size is not None:
                 uploads.forget_chunks(connection, each.upload_id)
-    left = [each for each in some if each.transfer.transfer_id in done]
+        for each in some:
+            if each.transfer.transfer_id in done:
+                trail.add(
+                    connection,
+                    who=who or receiving.owner_of(each),
+                    action="upload end",
+                    object=each.word,
+                    detail={"filename": each.transfer.filename, "reason": reason},
+                )
+    left = [each for each in some if each.transfer.transfer_id in done and each.way is not UploadWay.URL]
     for each in left:
         receiving.discard(desk, each)
     if left:
         with desk.writing.begin() as connection:
             transfers.forget_partial(connection, [each.transfer.transfer_id for each in left])
-    return len(left)
+    return len(done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +275,7 @@ def put_right(desk: Desk, *, is_beginning: bool = False) -> PutRight:
             reason = _why_over(each, now, is_beginning=is_beginning)
             if reason:
                 with receiving.alone(desk, each):
-                    give_up(desk, [each], reason)
+                    give_up(desk, [each], reason, who=_ITSELF)
                 ended.append(each)
             elif _has_all(each):
                 finished.append(_concluded(desk, each))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,9 +19,10 @@ from starlette.testclient import TestClient
 
 from dbproc.core.errors import EXIT_NEEDS_PERSON
 from dbproc.database import lock
-from dbproc.database.store import open_store
+from dbproc.database.store import Store, is_writable, open_store
 from dbproc.explain.disk import daily, full_at
 from dbproc.explain.readiness import Verdict, judge_age
+from dbproc.storage import disk
 from tests.kit.commands import REPOSITORY
 from tests.kit.mission import Mission, chain, name_of, product, table
 from tests.kit.postgres import running_server
@@ -207,6 +211,24 @@ def test_when_a_disk_is_full_is_foreseen() -> None:
     assert full_at(2**60, 0, 1.0, NOW) is None
 
 
+def test_status_tells_of_disks_that_are_or_will_be_full(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(*chain())
+    mission.deliver(name_of("raw", 1))
+    mission.run()
+    [disk] = json.loads(mission.dbproc("status", "--json").out)["disks"]
+    assert (disk["area"], disk["reserve"], disk["bytes_per_day"], disk["full"]) == ("root", 1 << 30, None, None)
+    assert "disk of root" not in mission.dbproc("status").out
+    a_week_ago = f"{dt.datetime.now(dt.UTC) - dt.timedelta(days=7):%Y-%m-%d %H:%M:%S}.000000"
+    mission.execute(f"UPDATE logging SET processing_start_time = '{a_week_ago}'")
+    sizes = mission.rows("SELECT file_size, file_id FROM file")
+    mission.execute(f"UPDATE file SET file_size = {disk['free'] // 3}")
+    assert re.search(r"disk of root: .* full 20\d\d-\d\d-\d\d at .*B a day", mission.dbproc("status").out)
+    for row in sizes:
+        mission.execute("UPDATE file SET file_size = {} WHERE file_id = {}".format(*row))
+    mission.define(*chain(), service(reserve=10**6))
+    assert re.search(r"disk of root: .*B free of .*B, 1.1 PB must stay so$", mission.dbproc("status").out, re.MULTILINE)
+
+
 # --- readiness ---
 
 
@@ -250,19 +272,30 @@ def test_what_is_ready_and_why_it_is_not(sqlite_mission: Mission) -> None:
         assert lines(asking, 200) == ["ready"]
 
 
-def test_a_database_that_can_only_be_read(sqlite_mission: Mission) -> None:
-    mission = sqlite_mission
-    mission.create(*chain())
-    Path(mission.database).parent.chmod(0o755)
-    with client(mission.database) as asking:
-        os.seteuid(65534)
-        try:
-            answer = asking.get("/readyz")
-        finally:
-            os.seteuid(0)
-        assert answer.status_code == 503
-        assert "database" in answer.text
-        assert lines(asking, 200) == ["ready"]
+def test_a_file_and_a_directory_that_can_only_be_read() -> None:
+    with tempfile.TemporaryDirectory() as directory, closing(Store(f"{directory}/m.sqlite")) as store:
+        place, file = Path(directory), Path(directory, "m.sqlite")
+        file.touch()
+        for of_place, of_file, expected in ((0o777, 0o666, True), (0o777, 0o444, False), (0o555, 0o666, False)):
+            place.chmod(of_place)
+            file.chmod(of_file)
+            with somebody_else():
+                assert is_writable(store) is expected
+                assert (disk.fault(directory) is None) is (of_place == 0o777)
+        place.chmod(0o777)
+        assert disk.fault(str(file)) == "it is no directory"
+        assert disk.fault(f"{directory}/nowhere") == "No such file or directory"
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Be one whom the rights of files hold for, who root is not."""
+    user = os.geteuid()
+    os.seteuid(65534 if user == 0 else user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def test_postgresql_that_is_started_anew_or_can_only_be_read(tmp_path: Path) -> None:

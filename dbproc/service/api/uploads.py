@@ -83,6 +83,6 @@ def one(upload: str, here: Here, asking: Uploader) -> Response:
 def give_up(upload: str, here: Here, asking: Uploader) -> Response:
     """Give an upload up; what came of it is removed."""
     found = owned(here, asking, upload)
-    if found.transfer.state.is_final or not uploads.give_up(desk_of(here), [found]):
+    if found.transfer.state.is_final or not uploads.give_up(desk_of(here), [found], who=asking):
         raise EndedError(f"it is {found.transfer.state} already")
     return answered(shown(owned(here, asking, upload)))

@@ -46,7 +46,7 @@ def incoming_page(view: Viewing) -> Response:
 @router.get("/quarantine")
 def quarantine_list(view: Viewing) -> Response:
     """What was refused and is still there, the latest first."""
-    rows = quarantine.entries(view.store, _ROWS + 1, view.number("after"))
+    rows = quarantine.entries(view.store, _ROWS + 1, view.asked.number("after"))
     after = rows[_ROWS - 1].quarantine_id if len(rows) > _ROWS else None
     return view.show("quarantine.html", rows=rows[:_ROWS], after=after)
 
@@ -60,7 +60,7 @@ def quarantine_page(view: Viewing, number: int) -> Response:
 @router.get("/waiting")
 def waiting_list(view: Viewing) -> Response:
     """What is to be made later."""
-    choice = view.choice()
+    choice = view.asked.choice()
     with view.store.begin() as connection:
         rows = list(islice(waiting_slots(connection, load_definition(connection), choice), _SHOWN + 1))
     return view.show("waiting.html", rows=rows[:_SHOWN], is_more=len(rows) > _SHOWN)
@@ -69,6 +69,6 @@ def waiting_list(view: Viewing) -> Response:
 @router.get("/late")
 def late_list(view: Viewing) -> Response:
     """What should have come and has not."""
-    rows = list(islice(overdue_files(view.store, view.many("product"), view.choice()), _SHOWN + 1))
+    rows = list(islice(overdue_files(view.store, view.asked.many("product"), view.asked.choice()), _SHOWN + 1))
     names = product_names(view.store)
     return view.show("late.html", rows=rows[:_SHOWN], is_more=len(rows) > _SHOWN, products=names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from fastapi import Response
 from fastapi.responses import FileResponse, RedirectResponse
@@ -31,7 +32,12 @@ _EVENTS = 50
 @router.get("/files")
 def file_list(view: Viewing) -> Response:
     """The files that the fields mean, so many at a time."""
-    rows = explained.page(view.store, _selection(view), view.number("after"), _ROWS + 1)
+    answer = view.kept(
+        "files", partial(explained.page, view.store, _selection(view), view.asked.number("after"), _ROWS + 1)
+    )
+    if answer is None:
+        return view.later()
+    rows = answer.value
     return view.show(
         "files.html",
         rows=rows[:_ROWS],
@@ -43,20 +49,23 @@ def file_list(view: Viewing) -> Response:
 
 def _selection(view: View) -> Selection:
     """The files that are meant; see ``dbproc files``."""
-    digest = view.text("digest")
-    out = {name: view.flag(name) for name in ("newest", "missing", "withdrawn", "former", "offloaded")}
+    digest = view.asked.text("digest")
     return selection_of(
-        view.many("name"),
-        view.many("product"),
-        start=view.period("start"),
-        end=view.period("end"),
-        keys=view.many("key"),
+        view.asked.many("name"),
+        view.asked.many("product"),
+        start=view.asked.period("start"),
+        end=view.asked.period("end"),
+        keys=view.asked.many("key"),
         digest=None if digest is None else read_digest(digest),
-        text=view.text("text") or "",
-        run=view.number("run"),
-        release=view.text("release") or "",
-        qualities=[each for each in Quality if each in view.many("quality")],
-        **out,
+        text=view.asked.text("text") or "",
+        run=view.asked.number("run"),
+        release=view.asked.text("release") or "",
+        qualities=[each for each in Quality if each in view.asked.many("quality")],
+        newest=view.asked.flag("newest"),
+        missing=view.asked.flag("missing"),
+        withdrawn=view.asked.flag("withdrawn"),
+        former=view.asked.flag("former"),
+        offloaded=view.asked.flag("offloaded"),
     )
 
 
@@ -67,7 +76,6 @@ def file_page(view: Viewing, number: int) -> Response:
     with view.store.begin() as connection:
         path = places_of(connection, view.here.mission(), [why.file])[number]
     family = nearby(view.store, number, _RELATIVES)
-    events = history(view.store, name=str(number))
     return view.show(
         "file.html",
         why=why,
@@ -76,7 +84,7 @@ def file_page(view: Viewing, number: int) -> Response:
         is_there=path is not None and os.path.isfile(path),
         family=family,
         drawing=lineage_drawing(family, lambda each: view.address(f"files/{each}")),
-        events=events[-_EVENTS:],
+        events=history(view.store, name=str(number), most=_EVENTS),
         copies=whereabouts(view.store, [str(number)])[0].copies,
     )
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
+from functools import partial
 
 from fastapi import Response
 
 from dbproc.core.transfers import TransferState
 from dbproc.database import transfers
+from dbproc.database.store import Store
 from dbproc.database.summary import RunRow
-from dbproc.explain.failures import failures_by_cause
-from dbproc.explain.status import mission_status
+from dbproc.explain.disk import DiskSpace, disk_spaces
+from dbproc.explain.failures import FailureGroup, failures_by_cause
+from dbproc.explain.status import Status, mission_status
+from dbproc.service.context import nothing
 from dbproc.service.page.views import Viewing, now, page_router
 
 router = page_router()
-
-_SOON = dt.timedelta(minutes=1)
 
 
 @router.get("/")
@@ -25,16 +26,27 @@ def home(view: Viewing) -> Response:
     mission = view.here.mission()
     with view.store.begin() as connection:
         moving = transfers.unfinished(connection)
-    status = mission_status(view.store)
+    answer = view.kept("home", partial(_status, view.store))
+    if answer is None:
+        return view.later()
+    status, groups, disks = answer.value
     return view.show(
         "home.html",
         status=status,
-        groups=failures_by_cause(view.store) if status.failures else (),
+        groups=groups,
+        age=answer.age,
         moving={rule: counts for rule, counts in moving.items() if _matters(counts)},
         due=_due(status.last_run, mission.monitor.every),
         now=now(),
-        disk=_disk(mission.root),
+        disks=disks,
+        starts_runs=view.here.wake is not nothing,
     )
+
+
+def _status(store: Store) -> tuple[Status, list[FailureGroup], tuple[DiskSpace, ...]]:
+    """How the mission is, what failed by its causes, and how much room there is."""
+    status = mission_status(store)
+    return status, failures_by_cause(store) if status.failures else [], disk_spaces(store)
 
 
 def _matters(counts: dict[TransferState, int]) -> bool:
@@ -44,12 +56,3 @@ def _matters(counts: dict[TransferState, int]) -> bool:
 def _due(last: RunRow | None, every: dt.timedelta) -> dt.datetime | None:
     """When the next run is expected."""
     return None if last is None else last.processing_start_time + every
-
-
-def _disk(root: str) -> tuple[int, int] | None:
-    """How many bytes are free where the mission is, and of how many."""
-    try:
-        found = shutil.disk_usage(root)
-    except OSError:
-        return None
-    return found.free, found.total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import Response
 from markupsafe import Markup
 
@@ -39,13 +41,19 @@ def _drawing(view: View) -> Markup:
 def product_page(view: Viewing, name: str) -> Response:
     """One product; with ``when``, why there is something of it then, or nothing."""
     (shown,) = definition.products(view.store, (name,))
-    return view.show(
+    known = view.kept(f"coverage {shown.name}", partial(mission_coverage, view.store, [shown.name]))
+    answer = view.show(
         "product.html",
+        age=known.age if known else 0,
+        is_known=known is not None,
         product=shown,
         process=_process(view, shown.made_by),
-        calendar=calendar(mission_coverage(view.store, [shown.name])),
+        calendar=calendar(known.value) if known else None,
         cause=_cause(view, shown.name),
     )
+    if known is None:
+        answer.headers["Refresh"] = "3"
+    return answer
 
 
 def _process(view: View, name: str | None) -> definition.ShownProcess | None:
@@ -56,7 +64,7 @@ def _process(view: View, name: str | None) -> definition.ShownProcess | None:
 
 def _cause(view: View, product: str) -> Cause | None:
     """Why there is something of a product at the time that is asked for, or nothing."""
-    when = view.period("when")
+    when = view.asked.period("when")
     if when is None:
         return None
-    return why_slots(view.store, product, SlotChoice(when, read_key(view.many("key"))))
+    return why_slots(view.store, product, SlotChoice(when, read_key(view.asked.many("key"))))

@@ -5,56 +5,54 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData, QueryParams
 
 from dbproc.core.access import Principal
-from dbproc.core.errors import DbprocError, UserError
+from dbproc.core.errors import UserError
 from dbproc.core.model import Period
 from dbproc.core.slot_text import SlotChoice, choice_of, read_time
 from dbproc.database.store import Store
-from dbproc.service.access import Reader
+from dbproc.service.access import Operator, Reader, Uploader, csrf_of
 from dbproc.service.context import Context, Here
+from dbproc.service.page.kept import Answer, Kept
 from dbproc.service.page.rendering import address, rendered
-from dbproc.service.problems import Problem, status_of
+from dbproc.service.problems import EXPECTED, Said, phrase, said_of
+
+DONE = {
+    "retry": "The next run tries them again.",
+    "dismiss": "They are dismissed.",
+    "release": "It is back in incoming; the next run takes it.",
+    "withdraw": "It is withdrawn.",
+    "restore": "It is back.",
+    "retry-transfers": "They are tried at once.",
+    "cancel-transfers": "They are given up.",
+    "pause": "The campaign rests.",
+    "resume": "The campaign goes on.",
+    "cancel": "The campaign is given up.",
+    "run": "A run was asked for.",
+    "upload": "The file is there; the next run takes it.",
+}
+"""What a page says first that somebody is led to when something was done: its address has the word as ``done``."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One request for a page: who asks for what."""
+class Fields:
+    """What fields say: of an address, or of a form that was sent; an empty one says nothing."""
 
-    request: Request
-    here: Context
-    asking: Principal
-
-    @property
-    def store(self) -> Store:
-        """The mission's database, to read."""
-        return self.here.reading
-
-    def show(self, template: str, **facts: Any) -> Response:
-        """The page."""
-        mission = self.here.mission().name
-        return rendered(self.request, template, mission=mission, asking=self.asking, given=self.given, **facts)
-
-    def address(self, path: str, **query: object) -> str:
-        """Where something is."""
-        return address(self.request, path, **query)
-
-    # --- what the address asks for; an empty field of a form asks for nothing ---
+    sent: QueryParams | FormData
 
     def text(self, name: str) -> str | None:
         """What a field says."""
-        return self.request.query_params.get(name, "").strip() or None
+        return str(self.sent.get(name, "")).strip() or None
 
     def many(self, name: str) -> list[str]:
         """What each of several fields of a name says."""
-        return [text for each in self.request.query_params.getlist(name) if (text := each.strip())]
+        return [text for each in self.sent.getlist(name) if (text := str(each).strip())]
 
     def flag(self, name: str) -> bool:
         """Whether a box is ticked."""
@@ -87,20 +85,81 @@ class View:
     @property
     def given(self) -> dict[str, list[str]]:
         """What the fields say that say something, but for the place in a list; for another address."""
-        return {name: some for name in self.request.query_params if name != "after" and (some := self.many(name))}
+        return {name: some for name in self.sent if name not in ("after", "done") and (some := self.many(name))}
 
 
-def view_of(request: Request, here: Here, asking: Reader) -> View:
-    """The view of a request of somebody who may read."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """One request for a page: who asks for what."""
+
+    request: Request
+    here: Context
+    asking: Principal
+
+    @property
+    def asked(self) -> Fields:
+        """What the address asks for."""
+        return Fields(self.request.query_params)
+
+    @property
+    def store(self) -> Store:
+        """The mission's database, to read."""
+        return self.here.reading
+
+    def show(self, template: str, **facts: Any) -> Response:
+        """The page."""
+        mission = self.here.mission().name
+        return rendered(
+            self.request,
+            template,
+            mission=mission,
+            asking=self.asking,
+            given=self.asked.given,
+            csrf=csrf_of(self.request).text,
+            done=DONE.get(self.asked.text("done") or ""),
+            **facts,
+        )
+
+    def kept(self, what: str, work: Callable[[], Any]) -> Answer | None:
+        """The answer to `what` this request asks for; see :class:`~dbproc.service.page.kept.Kept`."""
+        kept: Kept = self.request.app.state.kept
+        return kept.ask((what, tuple(sorted(self.request.query_params.multi_items()))), work)
+
+    def later(self) -> Response:
+        """That the answer is being worked out; the browser asks again by itself."""
+        answer = self.show("later.html")
+        answer.headers["Refresh"] = "2"
+        return answer
+
+    def address(self, path: str, **query: object) -> str:
+        """Where something is."""
+        return address(self.request, path, **query)
+
+
+def _view(request: Request, here: Here, asking: Reader) -> View:
     return View(request, here, asking)
 
 
-Viewing = Annotated[View, Depends(view_of)]
+def _operating(request: Request, here: Here, asking: Operator) -> View:
+    return View(request, here, asking)
+
+
+def _uploading(request: Request, here: Here, asking: Uploader) -> View:
+    return View(request, here, asking)
+
+
+Viewing = Annotated[View, Depends(_view)]
 """The parameter of an endpoint that shows a page."""
+
+Operating = Annotated[View, Depends(_operating)]
+"""The same for those who may operate."""
+
+Uploading = Annotated[View, Depends(_uploading)]
+"""The same for those who may upload."""
 
 
 class PageRoute(APIRoute):
-    """A path of the page: what goes wrong is said as a page."""
+    """A path of the page: what goes wrong is said as a page, and who is not known is asked who they are."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Handle a request."""
@@ -109,22 +168,23 @@ class PageRoute(APIRoute):
         async def handle(request: Request) -> Response:
             try:
                 return await original(request)
-            except Problem as error:
-                return _failed(request, error.status, error.detail, error.headers)
-            except DbprocError as error:
-                return _failed(request, status_of(error), str(error))
-            except RequestValidationError as error:
-                return _failed(request, 422, "; ".join(each["msg"] for each in error.errors()))
-            except HTTPException as error:
-                return _failed(request, error.status_code, str(error.detail), error.headers)
+            except EXPECTED as error:
+                return _failed(request, said_of(error))
 
         return handle
 
 
-def _failed(request: Request, status: int, detail: str, headers: Any = None) -> Response:
+_UNKNOWN = 401
+
+
+def _failed(request: Request, said: Said) -> Response:
     """What went wrong, as a page."""
-    answer = rendered(request, "problem.html", status, title=HTTPStatus(status).phrase, detail=detail)
-    answer.headers.update(headers or {})
+    if said.status == _UNKNOWN and request.method == "GET":
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(address(request, "login", then=path), 303)
+    template = "login.html" if said.status == _UNKNOWN else "problem.html"
+    answer = rendered(request, template, said.status, title=phrase(said.status), detail=said.detail, then="")
+    answer.headers.update(said.headers)
     return answer
 
 

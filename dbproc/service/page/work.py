@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import Response
 
 from dbproc.core.errors import UserError
@@ -23,15 +25,17 @@ _BY_DEFAULT = (*OPEN, TransferState.FAILED)
 @router.get("/transfers")
 def transfer_list(view: Viewing) -> Response:
     """Files on their way, and those that failed; or in the states that are named."""
-    states = None if view.flag("all") else _states(view) or _BY_DEFAULT
-    rows = transfers_like(view.store, states, view.text("rule"), view.text("file"), _ROWS + 1, view.number("after"))
+    states = None if view.asked.flag("all") else _states(view) or _BY_DEFAULT
+    rows = transfers_like(
+        view.store, states, view.asked.text("rule"), view.asked.text("file"), _ROWS + 1, view.asked.number("after")
+    )
     after = rows[_ROWS - 1].transfer_id if len(rows) > _ROWS else None
     return view.show("transfers.html", rows=rows[:_ROWS], after=after, states=list(TransferState))
 
 
 def _states(view: View) -> tuple[TransferState, ...]:
     try:
-        return tuple(map(TransferState, view.many("state")))
+        return tuple(map(TransferState, view.asked.many("state")))
     except ValueError as error:
         raise UserError(f"{error}; choose from {', '.join(TransferState)}") from error
 
@@ -59,7 +63,11 @@ def campaign_page(view: Viewing, name: str) -> Response:
 @router.get("/log")
 def log_page(view: Viewing) -> Response:
     """What runs and people did: in the last runs, since a time, of a process or a file."""
-    since = view.period("since")
-    events = history(view.store, since.start if since else None, view.text("process"), view.text("file"))
+    since = view.asked.period("since")
+    start, process, name = since.start if since else None, view.asked.text("process"), view.asked.text("file")
+    answer = view.kept("log", partial(history, view.store, start, process, name, _EVENTS + 1))
+    if answer is None:
+        return view.later()
+    events = answer.value
     names = [each.name for each in processes(view.store)]
-    return view.show("log.html", events=events[-_EVENTS:], left_out=len(events) - _EVENTS, processes=names)
+    return view.show("log.html", events=events[-_EVENTS:], is_more=len(events) > _EVENTS, processes=names)

@@ -20,6 +20,37 @@ _LONGEST_BODY = 1 << 20
 _IN_THIS_DIALECT = {460: 400}
 
 
+_FAULT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}, "detail": {"type": "string"}},
+    "required": ["error", "detail"],
+}
+FAULTS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": problems.phrase(status),
+        "content": {kind: {"schema": _FAULT} for kind in ("application/json", _PROBLEM)},
+    }
+    for status in (400, 401, 403, 404, 409, 410, 413, 415, 422, 423, 429, 501, 503, 507)
+}
+"""What OpenAPI says of how requests are refused."""
+
+
+def takes(kind: str, **fields: str) -> dict[str, Any]:
+    """What OpenAPI says of a body: an object with these fields, of these types."""
+    properties = {
+        name: {"type": "string", "format": "binary"} if of == "file" else {"type": of} for name, of in fields.items()
+    }
+    return {"requestBody": {"content": {kind: {"schema": {"type": "object", "properties": properties}}}}}
+
+
+JSON, FORM = "application/json", "multipart/form-data"
+DESCRIBED = {
+    **dict.fromkeys(("user_email", "dataset_name", "sensor", "folder", "team_uuid"), "string"),
+    **dict.fromkeys(("convert", "is_public"), "boolean"),
+}
+"""What is told of a dataset."""
+
+
 class Route(APIRoute):
     """A route whose errors are ``{"error": …, "detail": …}``; who asks for problem+json gets its members as well."""
 

@@ -23,20 +23,33 @@ from dbproc.core.scientistcloud import (
     minutes_words,
     states_of,
 )
+from dbproc.core.states import UploadWay
 from dbproc.core.transfers import TransferState
 from dbproc.core.uploads import Upload
-from dbproc.database import lock, uploads
+from dbproc.database import lock, trail, uploads
+from dbproc.database.store import Transaction
+from dbproc.ingest import imports
 from dbproc.service.access import Uploader
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
-from dbproc.service.scientistcloud.dialect import Deciding, Generation, Route, body_of
+from dbproc.service.scientistcloud.dialect import (
+    DESCRIBED,
+    FAULTS,
+    FORM,
+    JSON,
+    Deciding,
+    Generation,
+    Route,
+    body_of,
+    takes,
+)
 from dbproc.service.scientistcloud.words import accepted, checked, described, listed, new_word, status_of
 from dbproc.service.uploads.owned import owned
 from dbproc.service.uploads.sending import Judge, receive_form
 from dbproc.service.uploads.streams import desk_of, in_thread
 from dbproc.transfers import uploads as transfers
 
-router = APIRouter(tags=["scientistcloud"], route_class=Route)
+router = APIRouter(tags=["scientistcloud"], route_class=Route, responses=FAULTS)
 
 _ALL = ("source_type", "source_config", "user_email", "dataset_name", "sensor", "convert", "is_public")
 _OF_FORM = ("user_email", "sensor", "convert", "is_public")
@@ -48,7 +61,9 @@ _TIB, _MIB = 1 << 40, 1 << 20
 # --- begun ---
 
 
-@router.post("/api/upload/initiate")
+@router.post(
+    "/api/upload/initiate", openapi_extra=takes(JSON, source_type="string", source_config="object", **DESCRIBED)
+)
 async def initiate(request: Request, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """Begin an upload from a source; a file of the client's own is sent to the URL that is answered."""
     fields = await body_of(request)
@@ -60,6 +75,11 @@ async def initiate(request: Request, here: Here, asking: Uploader, generation: D
     facts = described(fields, generation)
     if source not in (*MINUTES, *LATER_SOURCES):
         raise generation.refuse(f"Invalid source type. Must be one of: {[*MINUTES]}")
+    if source == "url":
+        job = await in_thread(_imported, here, asking, fields.get("source_config"), facts, generation)
+        return JSONResponse(
+            accepted(request, job, "Upload job initiated successfully", source), status_code=generation.accepted
+        )
     if source != "local":
         raise Problem(501, f"Unsupported source type: {source}; send the file itself, or have an operator add a source")
     path = str(request.url_for("scientistcloud_local_upload").path)
@@ -72,7 +92,32 @@ async def initiate(request: Request, here: Here, asking: Uploader, generation: D
     return JSONResponse(answer)
 
 
-@router.post(_LOCAL, name="scientistcloud_local_upload")
+def _imported(
+    here: Context, asking: Principal, config: object, facts: Mapping[str, object], generation: Generation
+) -> Upload:
+    """Have the file at a URL fetched by the next run."""
+    url = config.get("url") if isinstance(config, dict) else None
+    if not isinstance(url, str):
+        raise generation.refuse("Missing required field: source_config.url")
+    word, told = new_word("upload"), {**facts, "source_type": "url"}
+
+    def enter(connection: Transaction, number: int) -> None:
+        way, owner = UploadWay.URL, asking.name
+        uploads.enter(connection, number, word=word, way=way, owner=owner, token=asking.token, facts=told)
+        trail.add(connection, who=asking, action="import request", object=url.partition("?")[0])
+
+    imports.ask(here.writing, url, user=asking.name, besides=enter)
+    here.wake()
+    return owned(here, asking, word)
+
+
+@router.post(
+    _LOCAL,
+    name="scientistcloud_local_upload",
+    status_code=202,
+    openapi_extra=takes(FORM, file="file", **DESCRIBED),
+    responses={200: {"description": "the same, where the second generation decides"}},
+)
 async def local_upload(request: Request, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """Send a file with what is to be known of it, as a form."""
 
@@ -88,7 +133,7 @@ async def local_upload(request: Request, here: Here, asking: Uploader, generatio
     return await _sent(request, here, asking, generation.accepted, judge)
 
 
-@router.post("/api/upload/upload")
+@router.post("/api/upload/upload", openapi_extra=takes(FORM, file="file", **DESCRIBED))
 async def upload(request: Request, here: Here, asking: Uploader) -> Response:
     """The same as the second generation has it; the file may be added to what was sent before."""
     generation = Generation.second()
@@ -133,13 +178,13 @@ def status(job_id: str, here: Here, asking: Uploader) -> Response:
 async def cancel(job_id: str, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """Give an upload up."""
     found = await in_thread(_owned, here, asking, job_id, _GONE)
-    if found.transfer.state.is_final or not await in_thread(transfers.give_up, desk_of(here), [found]):
+    if found.transfer.state.is_final or not await in_thread(transfers.give_up, desk_of(here), [found], who=asking):
         raise Problem(404, _GONE)
     message = "Upload job cancelled successfully" if generation.is_first else f"Job {job_id} cancelled successfully"
     return JSONResponse({"job_id": job_id, "status": STATUSES[TransferState.CANCELLED], "message": message})
 
 
-@router.post("/api/upload/cancel")
+@router.post("/api/upload/cancel", openapi_extra=takes(JSON, job_id="string"))
 async def cancel_named(request: Request, here: Here, asking: Uploader, generation: Deciding) -> Response:
     """The same, with the job in the body."""
     fields = await body_of(request)
@@ -181,7 +226,7 @@ def _owned(here: Context, asking: Principal, word: str, words: str) -> Upload:
 # --- known beforehand ---
 
 
-@router.post("/api/upload/estimate")
+@router.post("/api/upload/estimate", openapi_extra=takes(JSON, source_type="string"))
 async def estimate(request: Request, _: Uploader, generation: Deciding) -> Response:
     """How long an upload takes as a rule."""
     source = str((await body_of(request)).get("source_type") or "")

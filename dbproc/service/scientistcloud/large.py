@@ -14,13 +14,13 @@ from dbproc.core.access import Principal
 from dbproc.core.errors import EndedError, NotFoundError
 from dbproc.core.scientistcloud import CHUNK, MOST
 from dbproc.core.states import UploadWay
-from dbproc.core.uploads import Upload, plain_name, promised_digest
+from dbproc.core.uploads import Upload, name_fault, plain_name, promised_digest
 from dbproc.database import uploads
 from dbproc.database.uploads import Chunk
 from dbproc.service.access import Uploader
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
-from dbproc.service.scientistcloud.dialect import Generation, Route, body_of
+from dbproc.service.scientistcloud.dialect import DESCRIBED, FAULTS, FORM, JSON, Generation, Route, body_of, takes
 from dbproc.service.scientistcloud.words import accepted, checked, new_word
 from dbproc.service.uploads.forms import Form
 from dbproc.service.uploads.owned import owned
@@ -31,16 +31,22 @@ from dbproc.transfers import uploads as transfers
 from dbproc.transfers.receiving import Receiving
 from dbproc.transfers.uploads import Asked
 
-router = APIRouter(prefix="/api/upload/large", tags=["scientistcloud"], route_class=Route)
+router = APIRouter(prefix="/api/upload/large", tags=["scientistcloud"], route_class=Route, responses=FAULTS)
 
 _ABOUT = ("user_email", "dataset_name", "sensor")
 
 
-@router.post("/initiate")
+@router.post(
+    "/initiate",
+    openapi_extra=takes(JSON, filename="string", file_size="integer", file_hash="string", **DESCRIBED),
+)
 async def initiate(request: Request, here: Here, asking: Uploader) -> Response:
     """Begin an upload in chunks; the same file of the same client goes on where it was."""
     fields, generation = await body_of(request), Generation.second()
     facts = checked(fields, ("filename", "file_size", "file_hash", *_ABOUT), generation, "{} is required")
+    fault = name_fault(plain_name(str(fields["filename"])))
+    if fault is not None:
+        raise generation.refuse(f"filename {fault}")
     size, digest = fields["file_size"], promised_digest(str(fields["file_hash"]))
     if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
         raise generation.refuse("file_size must be a whole number of bytes above 0")
@@ -51,8 +57,7 @@ async def initiate(request: Request, here: Here, asking: Uploader) -> Response:
     asked = Asked(
         filename=str(fields["filename"]),
         way=UploadWay.CHUNKS,
-        owner=asking.name,
-        token=asking.token,
+        who=asking,
         size=size,
         digest=digest,
         facts=facts,
@@ -68,11 +73,11 @@ async def initiate(request: Request, here: Here, asking: Uploader) -> Response:
 def _begun(here: Context, asked: Asked) -> Upload:
     with here.reading.begin() as connection:
         name = plain_name(asked.filename)
-        before = uploads.same(connection, asked.owner, asked.way, name, asked.size or 0, asked.digest)
+        before = uploads.same(connection, asked.who.name, asked.way, name, asked.size or 0, asked.digest)
     return before or transfers.accept(desk_of(here), asked)
 
 
-@router.post("/chunk/{upload_id}/{index}")
+@router.post("/chunk/{upload_id}/{index}", openapi_extra=takes(FORM, chunk="file", chunk_hash="string"))
 async def chunk(request: Request, upload_id: str, index: int, here: Here, asking: Uploader) -> Response:
     """Send one chunk; one that is there already may be sent again."""
     upload = await in_thread(_session, here, asking, upload_id)
@@ -198,7 +203,7 @@ def _proved(here: Context, upload: Upload) -> Upload:
 def cancel(upload_id: str, here: Here, asking: Uploader) -> Response:
     """Give an upload up."""
     upload = _session(here, asking, upload_id)
-    transfers.give_up(desk_of(here), [upload])
+    transfers.give_up(desk_of(here), [upload], who=asking)
     return JSONResponse({"message": f"Upload {upload_id} cancelled"})
 
 

@@ -77,7 +77,7 @@ async def _begun(request: Request, desk: Desk, asking: Principal, filename: str,
     length = int(request.headers.get("content-length", "0"))
     if length > desk.mission.service.most_bytes + _MUCH_ELSE:
         raise Problem(413, f"one upload may have {desk.mission.service.most_bytes:,} bytes at most")
-    asked = Asked(filename=filename, way=UploadWay.FORM, owner=asking.name, token=asking.token, room=length, word=word)
+    asked = Asked(filename=filename, way=UploadWay.FORM, who=asking, room=length, word=word)
     upload = await in_thread(uploads.accept, desk, asked)
     return await in_thread(receiving.begin, desk, upload.word)
 

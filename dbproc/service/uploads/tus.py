@@ -154,7 +154,7 @@ async def delete(word: str, here: Here, asking: Uploader) -> Response:
     upload = await in_thread(owned, here, asking, word)
     if upload.transfer.state.is_final:
         raise EndedError(f"it is {upload.transfer.state} already")
-    await in_thread(uploads.give_up, await in_thread(desk_of, here), [upload])
+    await in_thread(uploads.give_up, await in_thread(desk_of, here), [upload], who=asking)
     return Response(status_code=204)
 
 
@@ -274,8 +274,7 @@ def _asked(request: Request, asking: Principal) -> Asked:
     return Asked(
         filename=name,
         way=UploadWay.TUS,
-        owner=asking.name,
-        token=asking.token,
+        who=asking,
         size=size,
         digest="" if is_part else _promised(request, metadata),
         facts=facts,

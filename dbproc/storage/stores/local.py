@@ -229,9 +229,9 @@ class LocalUpload:
         except OSError as error:
             raise self._fault(error) from error
 
-    def read_back(self) -> Iterator[bytes]:
-        """The bytes as they are on disk."""
-        return self._bytes(self._target if self._published else self._partial, None)
+    def read_back(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes as they are on disk, from a byte on and before another."""
+        return self._bytes(self._target if self._published else self._partial, end, start)
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""
@@ -268,13 +268,13 @@ class LocalUpload:
             return TemporaryError(f"what was written of {self._shown} is gone; something has removed it")
         return fault
 
-    def _bytes(self, path: str, count: int | None) -> Iterator[bytes]:
+    def _bytes(self, path: str, end: int | None, at: int = 0) -> Iterator[bytes]:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
             raise self._fault(error) from error
         try:
-            at, end = 0, os.fstat(descriptor).st_size if count is None else count
+            end = os.fstat(descriptor).st_size if end is None else end
             while at < end and (chunk := os.pread(descriptor, min(CHUNK, end - at), at)):
                 at += len(chunk)
                 yield chunk
