@@ -256,6 +256,22 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client: TestClient) -> 
     assert len(numbers) == 3
 
 
+def test_what_fails_is_told_by_its_number_and_no_more(
+    client: TestClient, store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("hidden")
+
+    monkeypatch.setattr("dbproc.service.api.status.mission_status", fail)
+    asking = TestClient(client.app, raise_server_exceptions=False)
+    answer = asking.get(STATUS, headers=bearer(store))
+    number = answer.headers["x-request-id"]
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert number in answer.json()["detail"]
+    assert "hidden" not in answer.text
+    assert f"request {number} failed: GET {STATUS}" in caplog.text
+
+
 def test_pages_of_hosts_that_are_listed_may_ask_and_no_others(client: TestClient, store: Store) -> None:
     asked = {"Access-Control-Request-Method": "POST"}
     answer = client.options(STATUS, headers={"Origin": FRIEND, **asked})
