@@ -153,7 +153,9 @@ def _of_files(connection: Connection, asked: Asked, since: dt.datetime | None) -
         .where(~exists().where(link.resulting_file == FILE.c.file_id), _is_first_state())
     )
     statement = _among(statement, FILE.c.file_id, asked.file_ids)
-    statement = _from(statement, _RUN.c.processing_start_time, since)
+    if since is not None:
+        runs = select(_RUN.c.logging_id).where(_RUN.c.processing_start_time >= since)
+        statement = statement.where(FILE.c.logging_id.in_(runs))  # else every file is looked at
     for time, run, name, kind in connection.execute(_latest(statement, FILE.c.file_id, asked)):
         yield LogEntry(time=time, run=run, event="ingested", subject=name, message=kind)
 

@@ -56,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mission:
     mission = Mission(directory / "mission", str(directory / "mission.sqlite"))
     mission.create(*chain(), product("sum", 2), process("to_sum", "sum", ["clean"]), name="<b>aurora</b>")
     mission.code("to_sum.sh", FAIL)
-    mission.deliver(*(name_of("raw", day) for day in (1, 3, 4, 5)), EVIL)
+    mission.deliver(*(name_of("raw", day) for day in (1, 3, 4, 5, 6)), EVIL)
     mission.run(status=1)
     return mission
 
@@ -101,11 +101,11 @@ def test_the_mission_in_one_screen(service: TestClient) -> None:
     text = see(service, "/")
     assert "Failures or late" not in text  # the style makes the first letter large
     assert "failures or late" in text
-    assert "4 failed" in text
+    assert "5 failed" in text
     assert "1 in quarantine" in text
     assert "The last run ended" in text
     assert "exit status 3" in text
-    assert ">4 of to_sum</a>" in text
+    assert ">5 of to_sum</a>" in text
     assert "&lt;img src=x onerror=alert(1)&gt;.dat" in text
 
 
@@ -126,7 +126,7 @@ def test_files_are_chosen_by_the_address_and_come_page_by_page(
         if following is None:
             break
         text = see(service, following[1])
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 15
     assert "No file is meant" in see(service, "/files?text=nothing_like_that")
 
 
@@ -158,7 +158,7 @@ def test_coverage_as_a_calendar(service: TestClient) -> None:
     text = see(service, "/coverage?product=raw")
     parts = re.findall(r'<rect class="([\w-]+)" x="([\d.]+)" width="([\d.]+)" height="14">', text)
     assert [kind for kind, _, _ in parts] == ["there", "missing", "there"]
-    assert [round(float(left)) for _, left, _ in parts] == [0, 200, 400]
+    assert [round(float(left)) for _, left, _ in parts] == [0, 167, 333]
     assert "no file of it came" in text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import Response
 
 from dbproc.core.errors import UserError
@@ -62,8 +64,10 @@ def campaign_page(view: Viewing, name: str) -> Response:
 def log_page(view: Viewing) -> Response:
     """What runs and people did: in the last runs, since a time, of a process or a file."""
     since = view.asked.period("since")
-    events = history(
-        view.store, since.start if since else None, view.asked.text("process"), view.asked.text("file"), _EVENTS + 1
-    )
+    start, process, name = since.start if since else None, view.asked.text("process"), view.asked.text("file")
+    answer = view.kept("log", partial(history, view.store, start, process, name, _EVENTS + 1))
+    if answer is None:
+        return view.later()
+    events = answer.value
     names = [each.name for each in processes(view.store)]
     return view.show("log.html", events=events[-_EVENTS:], is_more=len(events) > _EVENTS, processes=names)
