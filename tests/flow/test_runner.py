@@ -13,7 +13,7 @@ from tests.kit.mission import Mission, chain, name_of, table, wait_for
 from tests.kit.service import Served
 
 WAITS = """#!/bin/sh
-while [ ! -e ROOT/go ]; do sleep 0.1; done
+for _ in $(seq 600); do [ -e ROOT/go ] && break; sleep 0.1; done
 cp "$1" "$2"
 """
 SELDOM = table("monitor", {"every": "1 day"})
