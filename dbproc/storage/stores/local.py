@@ -18,6 +18,7 @@ from dbproc.storage.digest import state_of
 from dbproc.storage.renaming import rename
 from dbproc.storage.stores.base import CHUNK, Entry, partial_name, refuse_leading_out
 
+_HELD = 4 << 20  # bytes: the system drops its cache in pieces of up to 2 MiB, and none that is written to
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _PERMANENT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR)
 
@@ -178,6 +179,7 @@ class LocalUpload:
     """A file that is being written beside where it goes."""
 
     reads_before = True
+    alongside = True
     token = ""
 
     def __init__(self, place: LocalPlace, target: str, name: str, offset: int) -> None:
@@ -189,13 +191,15 @@ class LocalUpload:
         self.offset = min(offset, os.fstat(self._descriptor).st_size)
         os.ftruncate(self._descriptor, self.offset)
         self._at = self.offset
+        self._read = self._forgotten = 0
+        self._whole = False
 
     def _opened(self) -> int:
         return os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
     def prefix(self) -> Iterator[bytes] | None:
         """The bytes that are there already."""
-        return self._bytes(self._partial, self.offset)
+        return self._bytes(self._partial, 0, self.offset)
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
@@ -209,25 +213,37 @@ class LocalUpload:
             raise self._fault(error) from error
 
     def checkpoint(self) -> int:
-        """Sync what was written."""
+        """Sync what was written, and have it no longer in memory."""
+        written = self._at
         try:
             os.fdatasync(self._descriptor)
+            self._forget(written - _HELD)
         except OSError as error:
             raise self._fault(error) from error
-        return self._at
+        return written
 
     def finish(self) -> None:
         """Give it the mission's rights, and sync it."""
         permissions.give_open(self._descriptor)
         try:
             os.fsync(self._descriptor)
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            self._forget(self._at)
         except OSError as error:
             raise self._fault(error) from error
+        self._whole = True
 
     def read_back(self) -> Iterator[bytes]:
-        """The bytes as they are on disk."""
-        return self._bytes(self._target if self._published else self._partial, None)
+        """The bytes as they are on disk, that were not read back before."""
+        path = self._target if self._published else self._partial
+        for chunk in self._bytes(path, self._read, None if self._whole else self._forgotten):
+            self._read += len(chunk)
+            yield chunk
+
+    def _forget(self, end: int) -> None:
+        """Have what is synced no longer in memory, but on disk alone."""
+        if end > self._forgotten:
+            os.posix_fadvise(self._descriptor, self._forgotten, end - self._forgotten, os.POSIX_FADV_DONTNEED)
+            self._forgotten = end
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""
@@ -264,13 +280,14 @@ class LocalUpload:
             return TemporaryError(f"what was written of {self._shown} is gone; something has removed it")
         return fault
 
-    def _bytes(self, path: str, count: int | None) -> Iterator[bytes]:
+    def _bytes(self, path: str, at: int, end: int | None) -> Iterator[bytes]:
+        """The bytes between two, as the disk has them; None: to the end of the file."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
             raise self._fault(error) from error
         try:
-            at, end = 0, os.fstat(descriptor).st_size if count is None else count
+            end = os.fstat(descriptor).st_size if end is None else end
             while at < end and (chunk := os.pread(descriptor, min(CHUNK, end - at), at)):
                 at += len(chunk)
                 yield chunk
