@@ -27,6 +27,7 @@ Default = TypeVar("Default")
 _BUFFER = 1 << 16
 _LONGEST_LINE = 1 << 16
 _MOST_HEADERS = 100
+_END = (b"\r\n", b"\n", b"")
 _NO_BYTES = {204, 304}
 _BODIES = {"POST", "PUT", "PATCH"}
 
@@ -159,16 +160,16 @@ class Response(HTTPResponse):
 
 def _headers(file: BinaryIO) -> Headers:
     """Read headers to the empty line behind them."""
-    found = Headers()
+    found: dict[str, str] = {}
     last = ""
     for _ in range(_MOST_HEADERS + 1):
         line = file.readline(_LONGEST_LINE + 1)
+        if line in _END:
+            return Headers(found)
         if len(line) > _LONGEST_LINE:
             raise HTTPException("a header that is too long")
-        text = line.decode("iso-8859-1")
+        text = str(line, "iso-8859-1")
         name, colon, value = text.partition(":")
-        if not text.strip("\r\n"):
-            return found
         if text[0] in " \t" and last:  # a value that goes on
             found[last] += f" {text.strip()}"
         elif colon:

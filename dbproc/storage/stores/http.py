@@ -51,7 +51,8 @@ class HttpPlace:
         self.host = parts.hostname or ""
         self._spec = spec
         self._origin = _origin(spec.url)
-        self._base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/"
+        self._server_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._base = f"{self._server_url}{parts.path.rstrip('/')}/"
         self._reach = Reach(self.host, spec.hosts)
         self._secret = _authorization(spec, unquote(parts.username or ""))
         self._servers: dict[tuple[str, str, int | None], Connections] = {}
@@ -144,7 +145,7 @@ class HttpPlace:
 
     def _entry(self, path: str, final: str, response: Response, size: int | None = None) -> Entry:
         headers = response.headers
-        if urlsplit(final).path.endswith("/"):
+        if final.partition("?")[0].endswith("/"):
             raise PermanentError(f"{self.host}: {self._url(path)} is no file")
         if http_digests.is_packed(headers, path):
             coding = headers["Content-Encoding"]
@@ -211,26 +212,31 @@ class HttpPlace:
 
     def _answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         """Ask one server; what opens the place's own server is sent to no other."""
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        origin, target = self._split(url)
         try:
-            target = quote(target, safe="/%?&=:@!$'()*+,;~-._[]")
-            return self._server(url).open(method, target, {**self._headers(url), **headers}, body)
+            return self._server(origin).open(method, target, {**self._headers(origin), **headers}, body)
         except TransferError:
             raise
         except (exceptions.HTTPError, HTTPException, OSError) as error:
-            raise broken(parts.hostname or "", error) from None
+            raise broken(origin[1], error) from None
 
-    def _headers(self, url: str) -> dict[str, str]:
-        own = {"Authorization": self._secret} if self._secret and _origin(url) == self._origin else {}
+    def _split(self, url: str) -> tuple[tuple[str, str, int | None], str]:
+        """The server of a URL, and what is asked of it."""
+        if url.startswith(self._base):
+            return self._origin, url[len(self._server_url) :]
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return _origin(url), quote(target, safe="/%?&=:@!$'()*+,;~-._[]")
+
+    def _headers(self, origin: tuple[str, str, int | None]) -> dict[str, str]:
+        own = {"Authorization": self._secret} if self._secret and origin == self._origin else {}
         return {"Accept-Encoding": "identity", "User-Agent": "dbproc", **own}
 
-    def _server(self, url: str) -> Connections:
-        key = _origin(url)
-        if key not in self._servers:
+    def _server(self, origin: tuple[str, str, int | None]) -> Connections:
+        if origin not in self._servers:
             seconds = self._spec.timeout.total_seconds()
-            self._servers[key] = Connections(*key, self._reach, seconds, self._spec.ca_file)
-        return self._servers[key]
+            self._servers[origin] = Connections(*origin, self._reach, seconds, self._spec.ca_file)
+        return self._servers[origin]
 
     def _refuse(self, response: Response, url: str, good: set[int]) -> None:
         """Raise what is wrong with an answer, with the server's words."""
@@ -386,11 +392,11 @@ class HttpUpload:
 
     def _begin(self) -> None:
         """Send the head of the request."""
-        url = self._place._url(self._partial)
-        self._connection = connection = self._place._server(url).new()
+        origin, target = self._place._split(self._place._url(self._partial))
+        self._connection = connection = self._place._server(origin).new()
         length = {"Transfer-Encoding": "chunked"} if self._size is None else {"Content-Length": str(self._size)}
-        connection.putrequest("PUT", urlsplit(url).path, skip_accept_encoding=True)
-        for name, text in {**self._place._headers(url), **length}.items():
+        connection.putrequest("PUT", target, skip_accept_encoding=True)
+        for name, text in {**self._place._headers(origin), **length}.items():
             connection.putheader(name, text)
         connection.endheaders()
 
