@@ -1,4 +1,5 @@
-"""Threads that move files, for each pair of places their own; what they have to say is heard together."""
+"""Threads that move files, for each pair of places their own, and one that ends what is small for all of them; what
+they have to say is heard together."""
 
 from __future__ import annotations
 
@@ -6,16 +7,17 @@ import contextvars
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from dbproc.core.errors import PermanentError, TransferError
 from dbproc.core.model import Mission
 from dbproc.core.transfers import Transfer
 from dbproc.storage import transfer as storage
 from dbproc.storage.stores.base import Entry, Place
-from dbproc.storage.transfer import Moved
+from dbproc.storage.transfer import Arrived, Moved
 from dbproc.transfers import places
 from dbproc.transfers.facts import entry_of, facts_of
 from dbproc.transfers.limits import Bandwidth
@@ -23,6 +25,8 @@ from dbproc.transfers.verdict import OverError, verdict
 
 OVER = "its time was over; it goes on where it is"
 _UNKNOWN = ":unknown"
+_SYNCED_AT_ONCE = 256
+Outcome = TypeVar("Outcome")
 _AGAIN_BYTES = 2 << 20  # what was interrupted once may be again: it is made durable more often
 
 
@@ -104,6 +108,9 @@ class Pool:
         self.stop = threading.Event()
         self._said: deque[Said] = deque()
         self._is_news = threading.Event()
+        self._arrived: queue.SimpleQueue[tuple[Job, Arrived] | None] = queue.SimpleQueue()
+        self._ending: threading.Thread | None = None
+        self._lock = threading.Lock()
         self._mission = mission
         self._todo: dict[tuple[str, str], queue.SimpleQueue[Job | None]] = {}
         self._threads: dict[tuple[str, str], list[threading.Thread]] = {}
@@ -143,6 +150,7 @@ class Pool:
         for pair, threads in self._threads.items():
             for _ in threads:
                 self._todo[pair].put(None)
+        self._arrived.put(None)
 
     def discard(self, given_up: Sequence[Transfer]) -> list[int]:
         """Remove, in this thread, what cancelled transfers wrote; the numbers of those of which nothing is left."""
@@ -160,7 +168,8 @@ class Pool:
     @property
     def is_alive(self) -> bool:
         """Whether a thread is still at work."""
-        return any(thread.is_alive() for threads in self._threads.values() for thread in threads)
+        ending = () if self._ending is None else (self._ending,)
+        return any(thread.is_alive() for threads in (*self._threads.values(), ending) for thread in threads)
 
     def _limited(self, pair: tuple[str, str]) -> int:
         """How many connections there may be between two places; their limits are kept from now on."""
@@ -184,27 +193,74 @@ class Pool:
                     for name in sorted(set(_places_of(job.transfer)) & set(self._doors)):
                         stack.enter_context(self._doors[name])
                     result = self._moved(job, ways)
-                self.say(job, Ended(result))
+                if isinstance(result, Arrived):
+                    self._end_later(job, result)
+                else:
+                    self.say(job, Ended(result))
         finally:
             for way in ways.values():
                 way.close()
 
-    def _moved(self, job: Job, ways: _Ways) -> Moved | Exception:
-        """Move one file; what it wrote is removed where no later try goes on with it."""
-        order: storage.Order | None = None
+    def _end_later(self, job: Job, arrived: Arrived) -> None:
+        """Have a small file be ended by the thread that does so for all, whose syncs go together."""
+        with self._lock:
+            if self._ending is None:
+                context = contextvars.copy_context()
+                self._ending = threading.Thread(target=context.run, args=(self._serve_ends,), daemon=True)
+                self._ending.start()
+        self._arrived.put((job, arrived))
+
+    def _serve_ends(self) -> None:
+        while (found := self._arrived.get()) is not None:
+            some = [found]
+            while len(some) < _SYNCED_AT_ONCE and not self._arrived.empty():
+                more = self._arrived.get()
+                if more is None:
+                    self._arrived.put(None)
+                    break
+                some.append(more)
+            self._end_together(some)
+
+    def _end_together(self, some: Sequence[tuple[Job, Arrived]]) -> None:
+        """Make files durable, and then read back and publish each: the disk does all of the one, and of the other."""
+        durable = []
+        for job, arrived in some:
+            failed = self._outcome(job, arrived.order, arrived.finish)
+            if failed is None:
+                durable.append((job, arrived))
+            else:
+                self.say(job, Ended(failed))
+        for job, arrived in durable:
+            self.say(job, Ended(self._outcome(job, arrived.order, arrived.publish)))
+
+    def _moved(self, job: Job, ways: _Ways) -> Arrived | Moved | Exception:
+        """Move one file, a small one until it is there."""
+        if self.stop.is_set():
+            return OverError(OVER)
+        try:
+            order = self._order(job.transfer, ways)
+        except Exception as error:
+            return _told(error)
+
+        def moved() -> Arrived | Moved:
+            arrived = storage.arrive(order, _Told(self, job))
+            if isinstance(arrived, Moved) or arrived.can_wait:
+                return arrived
+            arrived.finish()
+            return arrived.publish()
+
+        return self._outcome(job, order, moved)
+
+    def _outcome(self, job: Job, order: storage.Order, do: Callable[[], Outcome]) -> Outcome | Exception:
+        """What came of it, or what went wrong; what was written is removed where no later try goes on with it."""
         result: Exception
         try:
-            if self.stop.is_set():
-                return OverError(OVER)
-            order = self._order(job.transfer, ways)
-            return storage.move(order, _Told(self, job))
+            return do()
         except _Stopped:
             result = OverError(OVER)
-        except TransferError as error:
-            result = error
-        except Exception as error:  # a defect in one transfer must not end the others
-            result = PermanentError(f"defect in dbproc: {type(error).__name__}: {error}")
-        if order is not None and (job.is_cancelled or not verdict(job.tried, result, self._mission, 0).waits):
+        except Exception as error:
+            result = _told(error)
+        if job.is_cancelled or not verdict(job.tried, result, self._mission, 0).waits:
             storage.discard(replace(order, offset=job.durable, token=job.token))
         return result
 
@@ -291,6 +347,13 @@ class _Told:
     def _go_on(self) -> None:
         if self._pool.stop.is_set() or self._job.is_cancelled:
             raise _Stopped
+
+
+def _told(error: Exception) -> Exception:
+    """What went wrong; a defect in one transfer must not end the others."""
+    if isinstance(error, TransferError):
+        return error
+    return PermanentError(f"defect in dbproc: {type(error).__name__}: {error}")
 
 
 def _places_of(transfer: Transfer) -> tuple[str, str]:

@@ -95,6 +95,7 @@ class Upload(Protocol):
     offset: int
     token: str
     reads_before: bool  #: whether the bytes can be read back before they are published
+    alongside: bool  #: whether other threads can make durable and read back what was written, while more is written
 
     def prefix(self) -> Iterator[bytes] | None:
         """The first `offset` bytes, to go on with their digest; None where they cannot be read before publication."""

@@ -312,6 +312,7 @@ class HttpUpload:
     """A file that is being put beside where it goes, from its beginning in one request."""
 
     reads_before = True
+    alongside = False
     token = ""
     offset = 0
 

@@ -197,6 +197,7 @@ class LocalUpload:
     """A file that is being written beside where it goes."""
 
     reads_before = True
+    alongside = True
     token = ""
 
     def __init__(self, place: LocalPlace, target: str, name: str, offset: int) -> None:
@@ -219,13 +220,14 @@ class LocalUpload:
         return self._bytes(self._partial, self.offset)
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes."""
-        rest = memoryview(chunk)
+        """Append bytes; the system begins at once to bring them to the disk."""
+        rest, at = memoryview(chunk), self._at
         try:
             while rest:
                 written = os.pwrite(self._descriptor, rest, self._at)
                 self._at += written
                 rest = rest[written:]
+            os.posix_fadvise(self._descriptor, at, len(chunk), os.POSIX_FADV_DONTNEED)
         except OSError as error:
             raise self._fault(error) from error
 
@@ -243,6 +245,7 @@ class LocalUpload:
         try:
             os.fsync(self._descriptor)
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(self._descriptor, 0, CHUNK, os.POSIX_FADV_WILLNEED)
         except OSError as error:
             raise self._fault(error) from error
 

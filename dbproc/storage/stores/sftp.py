@@ -415,6 +415,7 @@ class SftpUpload:
     """A file that is being written beside where it goes."""
 
     reads_before = True
+    alongside = False
     token = ""
 
     def __init__(self, place: SftpPlace, target: str, name: str, offset: int) -> None:
