@@ -1,4 +1,4 @@
-"""Threads that move files, for each pair of places their own, and one that ends what is small for all of them; what
+"""Threads that move files, for each pair of places their own, and others that end what is small for all of them; what
 they have to say is heard together."""
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from dbproc.transfers.verdict import OverError, verdict
 
 OVER = "its time was over; it goes on where it is"
 _UNKNOWN = ":unknown"
-_SYNCED_AT_ONCE = 256
+_ENDING = 4  # threads: a disk does several flushes for little more than the price of one
+_ENDED_AT_ONCE = 32
 Outcome = TypeVar("Outcome")
 _AGAIN_BYTES = 2 << 20  # what was interrupted once may be again: it is made durable more often
 
@@ -109,7 +110,7 @@ class Pool:
         self._said: deque[Said] = deque()
         self._is_news = threading.Event()
         self._arrived: queue.SimpleQueue[tuple[Job, Arrived] | None] = queue.SimpleQueue()
-        self._ending: threading.Thread | None = None
+        self._ending: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._mission = mission
         self._todo: dict[tuple[str, str], queue.SimpleQueue[Job | None]] = {}
@@ -150,7 +151,8 @@ class Pool:
         for pair, threads in self._threads.items():
             for _ in threads:
                 self._todo[pair].put(None)
-        self._arrived.put(None)
+        for _ in range(_ENDING):
+            self._arrived.put(None)
 
     def discard(self, given_up: Sequence[Transfer]) -> list[int]:
         """Remove, in this thread, what cancelled transfers wrote; the numbers of those of which nothing is left."""
@@ -168,8 +170,7 @@ class Pool:
     @property
     def is_alive(self) -> bool:
         """Whether a thread is still at work."""
-        ending = () if self._ending is None else (self._ending,)
-        return any(thread.is_alive() for threads in (*self._threads.values(), ending) for thread in threads)
+        return any(thread.is_alive() for threads in (*self._threads.values(), self._ending) for thread in threads)
 
     def _limited(self, pair: tuple[str, str]) -> int:
         """How many connections there may be between two places; their limits are kept from now on."""
@@ -202,23 +203,24 @@ class Pool:
                 way.close()
 
     def _end_later(self, job: Job, arrived: Arrived) -> None:
-        """Have a small file be ended by the thread that does so for all, whose syncs go together."""
-        with self._lock:
-            if self._ending is None:
-                context = contextvars.copy_context()
-                self._ending = threading.Thread(target=context.run, args=(self._serve_ends,), daemon=True)
-                self._ending.start()
+        """Have a small file be ended by the threads that do so for all."""
         self._arrived.put((job, arrived))
+        with self._lock:
+            if len(self._ending) < _ENDING and not self._arrived.empty():
+                context = contextvars.copy_context()
+                self._ending.append(threading.Thread(target=context.run, args=(self._serve_ends,), daemon=True))
+                self._ending[-1].start()
 
     def _serve_ends(self) -> None:
         while (found := self._arrived.get()) is not None:
             some = [found]
-            while len(some) < _SYNCED_AT_ONCE and not self._arrived.empty():
-                more = self._arrived.get()
-                if more is None:
-                    self._arrived.put(None)
-                    break
-                some.append(more)
+            with suppress(queue.Empty):
+                while len(some) < _ENDED_AT_ONCE:
+                    more = self._arrived.get_nowait()
+                    if more is None:
+                        self._arrived.put(None)
+                        break
+                    some.append(more)
             self._end_together(some)
 
     def _end_together(self, some: Sequence[tuple[Job, Arrived]]) -> None:

@@ -25,8 +25,8 @@ from dbproc.transfers.pool import OVER, Checking, Ended, Job, Moving, Pool
 from dbproc.transfers.verdict import verdict
 
 _BATCH = 500
-_IN_HAND = 512  # transfers that are begun at the same time, so that no thread waits for the database
-_WRITTEN_AT_ONCE = 128
+_IN_HAND = 256  # transfers that are begun at the same time, so that no thread waits for the database
+_WRITTEN_AT_ONCE = 64
 _FLUSH_SECONDS = 0.25
 _MEASURED_SECONDS = 2.0
 _PATIENCE = 5.0  # seconds that threads have to end when the work is to stop
