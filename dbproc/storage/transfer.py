@@ -25,7 +25,7 @@ from dbproc.core.errors import (
 from dbproc.storage.behind import AtOnce, Behind, Doing
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import SLOWEST, Entry, Place, Reader, Upload, at_most
+from dbproc.storage.stores.base import CHUNK, SLOWEST, Entry, Place, Reader, Upload, at_most
 
 CHECKPOINT_BYTES = 64 << 20
 _FIRST_BYTES = 8 << 20  # of what has just begun little is lost, either: about an eighth
@@ -134,15 +134,25 @@ def move(order: Order, watcher: Watcher) -> Moved:
     PermanentError
         No later try succeeds.
     """
+    arrived = arrive(order, watcher)
+    if isinstance(arrived, Moved):
+        return arrived
+    arrived.finish()
+    return arrived.publish()
+
+
+def arrive(order: Order, watcher: Watcher) -> Arrived | Moved:
+    """:func:`move` until all bytes are there, privately; of what an earlier try has published already all is done."""
     published = _published_already(order)
     if published is not None:
         return published
     with _of_target():
         upload = order.target.upload(order.target_path, order.name, order.offset, order.token, order.size)
     try:
-        return _moved(order, upload, watcher)
-    finally:
+        return _arrived(order, upload, watcher)
+    except BaseException:
         upload.close()
+        raise
 
 
 @contextmanager
@@ -161,20 +171,83 @@ def discard(order: Order) -> None:
         order.target.upload(order.target_path, order.name, order.offset, order.token, order.size).discard()
 
 
-def _moved(order: Order, upload: Upload, watcher: Watcher) -> Moved:
+def _arrived(order: Order, upload: Upload, watcher: Watcher) -> Arrived:
     reader, upload = _begun(order, upload, watcher)
     try:
         check = _Check(upload.read_back, order.algorithm)
         with closing(reader):
             digests, size = _came(order, reader, upload, check, watcher)
-            entry = reader.entry
-        promised = (*order.expected, *entry.digests)
-        return _ended(order, entry, upload, digests, size, promised, check, watcher)
+            return Arrived(order, reader.entry, upload, digests, size, check, watcher)
     except (MismatchError, EndlessError):
         upload.discard()
         raise
-    finally:
+    except BaseException:
         upload.close()
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file all of whose bytes are at its target, and that has no name there yet."""
+
+    order: Order
+    entry: Entry
+    upload: Upload
+    digests: Digests
+    size: int
+    check: _Check
+    watcher: Watcher
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is small, and another thread can end it, together with others: they are synced at the price of a
+        few."""
+        return self.upload.alongside and self.size <= CHUNK and not self.order.read_twice
+
+    def finish(self) -> None:
+        """Compare it with what was promised, and make it durable; the errors are those of :func:`move`."""
+        _, other = self.digests.compared(self._promised)
+        try:
+            if other:
+                raise MismatchError(f"its digest is {self.digests.of(algorithm_of(other[0]))} and not {other[0]}")
+            with _of_target():
+                self.upload.finish()
+        except BaseException as error:
+            self._end(error)
+            raise
+
+    def publish(self) -> Moved:
+        """Read back what is durable, and publish it; the errors are those of :func:`move`."""
+        try:
+            return self._published()
+        except BaseException as error:
+            self._end(error)
+            raise
+        finally:
+            self.upload.close()
+
+    @property
+    def _promised(self) -> tuple[str, ...]:
+        return (*self.order.expected, *self.entry.digests)
+
+    def _end(self, error: BaseException) -> None:
+        if isinstance(error, MismatchError):
+            self.upload.discard()
+        self.upload.close()
+
+    def _published(self) -> Moved:
+        order, upload, size = self.order, self.upload, self.size
+        digest = self.digests.of(order.algorithm)
+        self.watcher.checking(digest)
+        with _of_target():
+            if upload.reads_before:
+                self.check.refuse_other(digest, size)
+            placed = _put(order, upload, digest)
+            if not upload.reads_before:
+                self.check.refuse_other(digest, size)
+        equal, _ = self.digests.compared(self._promised)
+        why = "" if equal else _doubt(order, digest, self.entry, size)
+        return Moved(size=size, digest=digest, why=why, placed=placed)
 
 
 def _begun(order: Order, upload: Upload, watcher: Watcher) -> tuple[Reader, Upload]:
@@ -358,34 +431,6 @@ def _at_some_rate(chunks: Reader, seconds: float) -> Iterator[bytes]:
             if count < SLOWEST * passed:
                 raise TemporaryError(f"it sent {count:,} bytes in {passed:.0f} s, which is next to nothing")
             began, count = time.monotonic(), 0
-
-
-def _ended(
-    order: Order,
-    entry: Entry,
-    upload: Upload,
-    digests: Digests,
-    size: int,
-    promised: tuple[str, ...],
-    check: _Check,
-    watcher: Watcher,
-) -> Moved:
-    """What is all there is compared, read back and published."""
-    equal, other = digests.compared(promised)
-    if other:
-        raise MismatchError(f"its digest is {digests.of(algorithm_of(other[0]))} and not {other[0]}")
-    digest = digests.of(order.algorithm)
-    with _of_target():
-        upload.finish()
-    watcher.checking(digest)
-    with _of_target():
-        if upload.reads_before:
-            check.refuse_other(digest, size)
-        placed = _put(order, upload, digest)
-        if not upload.reads_before:
-            check.refuse_other(digest, size)
-    why = "" if equal else _doubt(order, digest, entry, size)
-    return Moved(size=size, digest=digest, why=why, placed=placed)
 
 
 def _put(order: Order, upload: Upload, digest: str) -> str:

@@ -85,11 +85,14 @@ class LocalPlace:
     def upload(self, path: str, name: str, offset: int = 0, token: str = "", size: int | None = None) -> LocalUpload:
         """Begin to put a file, or go on with it."""
         target = self._path(path)
-        if not os.path.isdir(self.directory):
-            raise TemporaryError(f"{self.directory} is not there; is its disk mounted?", is_of_place=True)
         try:
-            permissions.make_directories(os.path.dirname(target))
-            return LocalUpload(self, target, name, offset)
+            try:
+                return LocalUpload(self, target, name, offset)
+            except FileNotFoundError:
+                if not os.path.isdir(self.directory):
+                    raise
+                permissions.make_directories(os.path.dirname(target))
+                return LocalUpload(self, target, name, offset)
         except OSError as error:
             raise self._fault(error, target) from error
 
@@ -117,10 +120,26 @@ class LocalPlace:
         """The path of a file; PermanentError where it leads out, by its text or by a link on the way."""
         refuse_leading_out(path)
         whole = os.path.join(self.directory, path) if path else self.directory
+        if not self._has_link(path):
+            return whole
         real = os.path.realpath(whole if is_directory or os.path.islink(whole) else os.path.dirname(whole))
         if not any(real == top or real.startswith(top.rstrip("/") + "/") for top in self._allowed):
             raise PermanentError(f"{whole} leads out of {self.directory}: a link on the way leads to {real}")
         return whole
+
+    def _has_link(self, path: str) -> bool:
+        """Whether something on the way to a file is a link, or cannot be looked at."""
+        at = self.directory.rstrip("/")
+        try:
+            for part in path.split("/"):
+                at = f"{at}/{part}"
+                if stat.S_ISLNK(os.lstat(at).st_mode):
+                    return True
+        except FileNotFoundError:
+            return False  # and nothing is below it
+        except OSError:
+            return True
+        return False
 
     def _fault(self, error: OSError, path: str) -> TransferError:
         """An error of the system in words, by what helps."""
@@ -188,8 +207,10 @@ class LocalUpload:
         self._partial = os.path.join(os.path.dirname(target), partial_name(name))
         self._published = False
         self._descriptor = self._opened()
-        self.offset = min(offset, os.fstat(self._descriptor).st_size)
-        os.ftruncate(self._descriptor, self.offset)
+        there = os.fstat(self._descriptor).st_size
+        self.offset = min(offset, there)
+        if there > self.offset:
+            os.ftruncate(self._descriptor, self.offset)
         self._at = self.offset
         self._read = self._forgotten = 0
         self._whole = False
@@ -202,13 +223,14 @@ class LocalUpload:
         return self._bytes(self._partial, 0, self.offset)
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes."""
-        rest = memoryview(chunk)
+        """Append bytes; the system begins at once to bring them to the disk."""
+        rest, at = memoryview(chunk), self._at
         try:
             while rest:
                 written = os.pwrite(self._descriptor, rest, self._at)
                 self._at += written
                 rest = rest[written:]
+            os.posix_fadvise(self._descriptor, at, len(chunk), os.POSIX_FADV_DONTNEED)
         except OSError as error:
             raise self._fault(error) from error
 
@@ -228,6 +250,7 @@ class LocalUpload:
         try:
             os.fsync(self._descriptor)
             self._forget(self._at)
+            os.posix_fadvise(self._descriptor, self._read, CHUNK, os.POSIX_FADV_WILLNEED)
         except OSError as error:
             raise self._fault(error) from error
         self._whole = True
@@ -271,7 +294,7 @@ class LocalUpload:
 
     def _refuse_leading_out(self) -> None:
         """PermanentError where a link on the way leads out by now."""
-        self._place._path(os.path.relpath(self._target, self._place.directory))
+        self._place._path(self._target[len(self._place.directory) :].lstrip("/"))
 
     def _fault(self, error: OSError) -> TransferError:
         """An error of the system in words; what was written and is gone can be written again."""
