@@ -234,12 +234,19 @@ class LocalUpload:
         except OSError as error:
             raise self._fault(error) from error
 
+    def seek(self, position: int) -> None:
+        """Have the next bytes go to another place of the file; what is before it may be missing as yet."""
+        self._at = position
+        self._read, self._forgotten = min(self._read, position), min(self._forgotten, position)
+
     def checkpoint(self) -> int:
         """Sync what was written, and have it no longer in memory."""
         written = self._at
         try:
             os.fdatasync(self._descriptor)
-            self._forget(written - _HELD)
+            if written - _HELD > self._forgotten:
+                self._forget(written - _HELD - self._forgotten)
+                self._forgotten = written - _HELD
         except OSError as error:
             raise self._fault(error) from error
         return written
@@ -249,7 +256,7 @@ class LocalUpload:
         permissions.give_open(self._descriptor)
         try:
             os.fsync(self._descriptor)
-            self._forget(self._at)
+            self._forget(0)
             os.posix_fadvise(self._descriptor, self._read, CHUNK, os.POSIX_FADV_WILLNEED)
         except OSError as error:
             raise self._fault(error) from error
@@ -262,11 +269,9 @@ class LocalUpload:
             self._read += len(chunk)
             yield chunk
 
-    def _forget(self, end: int) -> None:
-        """Have what is synced no longer in memory, but on disk alone."""
-        if end > self._forgotten:
-            os.posix_fadvise(self._descriptor, self._forgotten, end - self._forgotten, os.POSIX_FADV_DONTNEED)
-            self._forgotten = end
+    def _forget(self, count: int) -> None:
+        """Have so many bytes that are synced, 0: all, no longer in memory, but on disk alone."""
+        os.posix_fadvise(self._descriptor, self._forgotten, count, os.POSIX_FADV_DONTNEED)
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""
