@@ -69,6 +69,11 @@ class Service:
             spec.ca_file,
         )
 
+    @property
+    def named(self) -> str:
+        """The host as requests name it."""
+        return self._connections.host
+
     def open(
         self,
         method: str,
