@@ -18,7 +18,7 @@ setup(
         "dbproc.example": "examples/own_mission",
         "dbproc.example.codes": "examples/own_mission/codes",
     },
-    package_data={"": ["py.typed", "*.mako", "*.sql", "*.toml", "*.json"]},
+    package_data={"": ["py.typed", "*.mako", "*.sql", "*.toml", "*.json", "*.html", "*.css", "*.js", "*.svg"]},
     data_files=[("share/man/man1", sorted(glob("docs/man/*.1")))],
     scripts=["ProcessQueue.py", *sorted(glob("scripts/*.py"))],
 )

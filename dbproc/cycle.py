@@ -12,16 +12,26 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING
 
 from dbproc.changes.touched import any_code_touched, any_inspector_touched
-from dbproc.core.errors import EXIT_NEEDS_PERSON, BusyError, DbprocError, LockError, UserError
+from dbproc.core.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_NEEDS_PERSON,
+    EXIT_SOME_FAILED,
+    BusyError,
+    DbprocError,
+    LockError,
+    UserError,
+)
 from dbproc.core.events import LOGGER, Event, Progress, Report
 from dbproc.core.filenames import is_unfinished
-from dbproc.core.model import Definition, Move
+from dbproc.core.model import Definition, Mission, Move
 from dbproc.core.overlaps import refuse_harmful
 from dbproc.core.text import one_line
 from dbproc.database import links, lock, moves
 from dbproc.database.definition.load import load_definition, load_mission
 from dbproc.database.pending import pending
 from dbproc.database.store import Store
+from dbproc.explain.monitor import Monitor
 from dbproc.ingest.incoming import Arrival, scan_mission
 from dbproc.run.daily_log import log_to, stop_logging
 from dbproc.run.places import changed
@@ -72,13 +82,32 @@ def run_by_hand(
 @contextmanager
 def _begun(store: Store, options: Options, report: Report, progress: Progress | None) -> Iterator[_Run]:
     """A run under the lock, with the mission's umask and group, in the daily log, and recovered from the last one."""
-    with _telling(store, report), _locked(store, report) as acquired:
+    with _watched(store, report) as monitor, _telling(store, report), _locked(store, report) as acquired:
         this_run = _Run(store, options, report, progress, acquired.run_id)
+        monitor.began(this_run.mission, acquired.run_id)
         with this_run.logged():
             this_run.recover(was_killed=acquired.crashed is not None)
             this_run.drop_logs()
             yield this_run
             this_run.forget_returned()
+
+
+@contextmanager
+def _watched(store: Store, report: Report) -> Iterator[Monitor]:
+    """Tell who watches over runs of this one; of one that found another at work that one tells."""
+    monitor = Monitor(store, report)
+    try:
+        yield monitor
+    except BusyError:
+        raise
+    except Interrupted as signal:
+        monitor.ended(EXIT_INTERRUPTED, f"ended by {signal}")
+        raise
+    except Exception as error:
+        status = error.exit_status if isinstance(error, DbprocError) else EXIT_SOME_FAILED
+        monitor.ended(status, one_line(str(error)) or type(error).__name__)
+        raise
+    monitor.ended(report.exit_status, report.summary())
 
 
 @contextmanager
@@ -116,22 +145,24 @@ def _locked(store: Store, report: Report) -> Iterator[lock.Acquired]:
     """Hold the lock, with signals that interrupt; what came of it stands in the lock's row."""
     with signals_interrupt():
         acquired = lock.acquire(store)
-        comment, has_crashed = "ended by an exception", True
+        comment, has_crashed, status = "ended by an exception", True, EXIT_SOME_FAILED
         try:
             if acquired.crashed is not None:
                 report.add(Event.NOTE, "lock", f"taken from a dead run ({acquired.crashed})")
             yield acquired
             has_crashed = False
-            comment = "done" if report.exit_status == 0 else "done, with failures"
+            status = report.exit_status
+            comment = "done" if status == EXIT_DONE else "done, with failures"
         except Interrupted as signal:
-            comment, has_crashed = f"ended by {signal}", False
+            comment, has_crashed, status = f"ended by {signal}", False, EXIT_INTERRUPTED
             raise
         except UserError as error:
             comment, has_crashed = one_line(str(error)), error.exit_status == EXIT_NEEDS_PERSON
+            status = error.exit_status
             raise
         finally:
             with signals_ignored():
-                lock.release(store, acquired, comment, has_crashed=has_crashed)
+                lock.release(store, acquired, comment, has_crashed=has_crashed, exit_status=status)
 
 
 class _Run:
@@ -149,8 +180,15 @@ class _Run:
         self._allowed = allowed_processes(self._definition, options)
         self._workspace = Workspace(self._definition.mission.root)
         self._has_stages = False
+        self._has_imports = False
+        self._has_uploads = False
         self._unreadable: set[str] = set()  # of incoming, told already
         self._returned: tuple[Move, ...] = ()  # of files that a dead run had taken, and that are in incoming again
+
+    @property
+    def mission(self) -> Mission:
+        """The mission as it was when the run began."""
+        return self._definition.mission
 
     @contextmanager
     def logged(self) -> Iterator[None]:
@@ -185,8 +223,12 @@ class _Run:
         self._stage()
 
     def _fetch(self) -> None:
-        """Fetch from the sources that are due."""
+        """Put uploads right that a service left, and fetch what is due of sources, and what clients named by a URL."""
         mission = self._definition.mission
+        if self._has_uploads:
+            from dbproc.ingest.uploads import settle
+
+            settle(self._store, mission, self._report)
         if any(source.active for source in mission.sources):
             from dbproc.ingest.due import sources_due
 
@@ -195,6 +237,10 @@ class _Run:
                 from dbproc.ingest.sources import fetch_from
 
                 fetch_from(due, self._store, mission, self._report, self._run_id)
+        if self._has_imports:
+            from dbproc.ingest.imports import fetch_imports
+
+            fetch_imports(self._store, mission, self._report, self._run_id)
 
     def work_off(self, request: Request) -> None:
         """Run one process over a range of dates."""
@@ -230,7 +276,7 @@ class _Run:
         """Put right what a dead run left; `was_killed`: it held the lock."""
         with self._store.begin() as connection:
             waits = pending(connection, dt.datetime.now(dt.UTC))
-        self._has_stages = waits.stages
+        self._has_stages, self._has_uploads, self._has_imports = waits.stages, waits.uploads, waits.imports
         self._workspace.try_again()
         has_leftovers = bool(waits.moves or waits.running or self._workspace.leftovers())
         if has_leftovers or was_killed:

@@ -37,6 +37,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "process": ("run", "Build everything that is stale, without looking into incoming."),
         "fetch": ("fetch", "Fetch what is new at the sources into incoming."),
         "run-process": ("run_process", "Run one process over a range of dates, by hand."),
+        "serve": ("serve", "Serve the mission's page and its API."),
+        "token": ("token", "Make tokens for the service, list them, revoke them."),
         "unlock": ("unlock", "Clear the lock of a dead run."),
     },
     "Ask": {
@@ -49,6 +51,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "why": ("why", "Explain a file, or why there is none."),
         "lineage": ("lineage", "Show what a file came from, and what came from it."),
         "log": ("log", "Say what runs and people did."),
+        "audit": ("audit", "Say who did what by way of the service; verify that nothing was taken out."),
         "queue": ("queue", "List the files still to be looked at as inputs of new work."),
         "stats": ("stats", "Show what jobs took and made, by process and code version."),
         "show": ("show", "Show the mission, its products and its processes, with their numbers."),

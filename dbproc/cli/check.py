@@ -13,7 +13,6 @@ from dbproc.check.repair import intentions, repair
 from dbproc.cli.common import (
     TIME,
     cell,
-    choice_of,
     dry_run_option,
     json_option,
     mission_access,
@@ -28,6 +27,7 @@ from dbproc.cli.terminal import bad, good
 from dbproc.core.answers import OPTIONAL
 from dbproc.core.events import Report, Told
 from dbproc.core.model import Period
+from dbproc.core.slot_text import choice_of
 from dbproc.core.states import EXISTING, Standing
 from dbproc.database.selection import Selection
 from dbproc.database.store import Store

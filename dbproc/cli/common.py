@@ -26,7 +26,7 @@ from dbproc.cli.table import folded, table_lines
 from dbproc.core.errors import UserError
 from dbproc.core.events import Event, Report, Told
 from dbproc.core.model import Period, Timebase
-from dbproc.core.slot_text import SlotChoice, between, read_key, read_time
+from dbproc.core.slot_text import read_key, read_time
 from dbproc.core.states import AttemptStatus
 from dbproc.core.text import one_line
 from dbproc.database import root
@@ -71,6 +71,11 @@ only_option = click.option(
 )
 process_argument = click.argument("process", shell_complete=complete_processes)
 optional_process = click.argument("process", shell_complete=complete_processes, required=False)
+quiet_if_busy_option = click.option(
+    "--quiet-if-busy",
+    is_flag=True,
+    help="Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same.",
+)
 dry_run_option = click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 
 
@@ -159,11 +164,6 @@ slot_options = together(
 )
 
 
-def choice_of(start: Period | None, end: Period | None, keys: Sequence[str]) -> SlotChoice:
-    """The slots that ``--start``, ``--end`` and ``--key`` mean."""
-    return SlotChoice(between(start, end), read_key(keys))
-
-
 selection_options = together(
     click.option(
         "--product",
@@ -211,7 +211,7 @@ def print_report(report: Report, *, as_json: bool) -> int:
 
 def print_json(value: object) -> None:
     """Print a value as JSON; dates and times as ISO text, control characters escaped."""
-    from dbproc.cli.json_text import json_text
+    from dbproc.core.json_text import json_text
 
     click.echo(json_text(value))
 

@@ -10,11 +10,11 @@ import click
 
 from dbproc.changes.trial import Becomes, Descendant
 from dbproc.cli.common import asking_options, cell, dry_run_option, echo_folded, together
-from dbproc.cli.selection import file_options, files_argument, product_option, selection_of
+from dbproc.cli.selection import file_options, files_argument, product_option
 from dbproc.core.errors import UserError
 from dbproc.core.states import EXISTING, Correction, Standing
 from dbproc.database.files import FileRow
-from dbproc.database.selection import selected
+from dbproc.database.selection import selected, selection_of
 from dbproc.database.store import Transaction
 
 Item = TypeVar("Item")

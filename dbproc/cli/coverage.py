@@ -10,14 +10,14 @@ from itertools import groupby
 
 import click
 
-from dbproc.cli.common import asking_options, cell, choice_of, open_mission, show, slot_options, warn
+from dbproc.cli.common import asking_options, cell, open_mission, show, slot_options, warn
 from dbproc.cli.selection import product_option, products_argument
 from dbproc.cli.writing import write_file
 from dbproc.core.coverage import Bucket, Cell, Mark, bucket_for, buckets, cells
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period, Timebase
 from dbproc.core.periods import days_period
-from dbproc.core.slot_text import SlotChoice
+from dbproc.core.slot_text import SlotChoice, choice_of
 from dbproc.explain.coverage import Coverage, CoveredSeries, Gap, mission_coverage
 from dbproc.explain.lost import unnoticed_words
 from dbproc.explain.pages import coverage_page

@@ -1,4 +1,4 @@
-"""Dates in any form that people write, as dbprocessing's commands take them."""
+"""Dates in any form that people write, as dbprocessing's commands take them; until when something holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import datetime as dt
 import re
 
 import click
+
+from dbproc.core.errors import UserError
+from dbproc.core.staging import NEVER, read_expiry
 
 _YEAR_AND_MONTH = re.compile(r"(\d{4})(\d{2})")
 _DEFAULTS = (dt.datetime(2000, 1, 1), dt.datetime(2001, 2, 2))  # what is not said differs between them
@@ -41,3 +44,24 @@ class AnyDate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 def _date(time: dt.datetime) -> dt.date:
     return time.date()
+
+
+Expiry = dt.timedelta | dt.datetime | str
+
+
+class _Expiry(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """How long, until when, or that something stays."""
+
+    name = "expiry"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Expiry:
+        """Text → expiry."""
+        if isinstance(value, dt.timedelta | dt.datetime) or value == NEVER:
+            return value
+        try:
+            return read_expiry(str(value)) or NEVER
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+
+
+EXPIRY = _Expiry()

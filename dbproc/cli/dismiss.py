@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import click
 
+from dbproc.changes.dismiss import Dismissals, dismiss
 from dbproc.cli.common import (
     asking_options,
-    choice_of,
     dry_run_option,
     names_in,
     only_option,
@@ -18,33 +17,8 @@ from dbproc.cli.common import (
     slot_options,
 )
 from dbproc.cli.correcting import reason_option
-from dbproc.core.answers import INLINE
 from dbproc.core.model import Period
-from dbproc.core.slot_text import SlotShown, fields_of_processes, require_fields
-from dbproc.database import attempts
-from dbproc.database.definition.load import load_definition
-from dbproc.explain.status import standing_failures
-from dbproc.run import selection
-from dbproc.run.selection import Options
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DismissedFailure:
-    """A failure that nobody will mend."""
-
-    attempt_id: int  #: the number of the attempt that failed
-    process: str  #: the name of the process
-    slot: SlotShown = field(metadata=INLINE)
-    message: str | None  #: what had failed
-
-
-@dataclass(frozen=True, slots=True)
-class Dismissals:
-    """What is dismissed."""
-
-    reason: str  #: why
-    failures: tuple[DismissedFailure, ...]  #: which ones
-    is_done: bool  #: whether it was done, not only foreseen
+from dbproc.core.slot_text import choice_of
 
 
 @click.command("dismiss")
@@ -74,18 +48,8 @@ def dismiss_command(
     if only is None and choice.is_empty:
         raise click.UsageError("say which failures: -o PROCESS, --start, --end, --key; to see them: dbproc status")
     with open_own_mission(mission, read_only=dry_run) as store, store.begin() as connection:
-        definition = load_definition(connection)
-        processes = selection.allowed_processes(definition, Options(only=names_in(only)))
-        require_fields(choice.key, fields_of_processes(definition, processes), "what failed")
-        rows = attempts.attempts_numbered(connection, standing_failures(connection, definition, choice))
-        rows = [row for row in rows if row.process_id in processes]
-        if not dry_run:
-            attempts.dismiss(connection, [row.attempt_id for row in rows], reason)
-    failures = tuple(
-        DismissedFailure(attempt_id=row.attempt_id, process=row.process, slot=row.slot, message=row.message)
-        for row in rows
-    )
-    show(Dismissals(reason=reason, failures=failures, is_done=not dry_run), as_json, _print)
+        done = dismiss(connection, names_in(only), choice, reason=reason, only_look=dry_run)
+    show(done, as_json, _print)
     return 0
 
 

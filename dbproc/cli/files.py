@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -12,12 +12,12 @@ import click
 
 from dbproc.cli.common import asking_options, open_mission, print_columns, warn
 from dbproc.cli.listing import list_csv, list_json, list_lines
-from dbproc.cli.selection import file_options, note_of, product_option, products_argument, selection_of
+from dbproc.cli.selection import file_options, note_of, product_option, products_argument
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
 from dbproc.core.slot_text import period_words
 from dbproc.core.text import size_words
-from dbproc.database.selection import Selection
+from dbproc.database.selection import Selection, selection_of
 from dbproc.database.store import Store
 from dbproc.explain.expectations import OverdueFile, overdue_files
 from dbproc.explain.files import ListedFile, listed
@@ -63,7 +63,7 @@ def files_command(
         elif as_json:
             list_json(rows)
         elif as_csv:
-            list_csv([each.name for each in fields(ListedFile) if "hidden" not in each.metadata], rows)
+            list_csv(ListedFile, rows)
         else:
             _print_rows(rows)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import TypeVar
 
 import click
 
-from dbproc.cli.json_text import json_text
-from dbproc.core.answers import entries
-from dbproc.core.text import one_line
+from dbproc.core.csv_text import csv_keys, csv_line, csv_values
+from dbproc.core.json_text import json_text
 
 _Row = TypeVar("_Row")
 _AT_ONCE = 1000
@@ -42,17 +38,7 @@ def list_json(rows: Iterable[object]) -> None:
     click.echo("[]" if between.startswith("[") else "\n]")
 
 
-def list_csv(keys: Sequence[str], rows: Iterable[object]) -> None:
-    """Print answers as CSV with a head; null is empty, control characters are escaped as everywhere."""
-    list_lines(map(_csv_line, chain([keys], (_values(row) for row in rows))))
-
-
-def _values(row: object) -> Iterator[object]:
-    for _, value in entries(row):
-        yield one_line(json_text(value).strip('"')) if isinstance(value, bool | dt.date) else one_line(str(value or ""))
-
-
-def _csv_line(values: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+def list_csv(kind: type, rows: Iterable[object]) -> None:
+    """Print answers of a kind as CSV with a head."""
+    keys = csv_keys(kind)
+    list_lines(chain([csv_line(keys)], (csv_line(csv_values(row, keys)) for row in rows)))

@@ -11,13 +11,9 @@ from dbproc.cli.common import TIME, asking_options, cell, open_mission
 from dbproc.cli.completers import complete_files, complete_processes
 from dbproc.cli.listing import list_json, list_lines
 from dbproc.cli.table import folded
-from dbproc.core.errors import NotFoundError
-from dbproc.core.lookup import process_named
-from dbproc.core.model import Period, Process
-from dbproc.database import files
-from dbproc.database.definition.load import load_definition
-from dbproc.database.log import Asked, LogEntry, log, named_now
-from dbproc.database.store import Transaction
+from dbproc.core.model import Period
+from dbproc.database.log import LogEntry
+from dbproc.explain.history import history
 
 
 @click.command("log")
@@ -33,42 +29,14 @@ def log_command(mission: str, as_json: bool, since: Period | None, process: str 
 
     For example: dbproc log --since 2024-05-06; dbproc log --file clean_20240506_v1.0.0.nc
     """
-    with open_mission(mission, read_only=True) as store, store.begin() as connection:
-        asked = Asked(
-            since=None if since is None else since.start,
-            process_id=None if process is None else _process(connection, process).process_id,
-            file_ids=() if name is None else _states(connection, name),
-        )
-        entries = log(connection, asked)
+    with open_mission(mission, read_only=True) as store:
+        entries = history(store, None if since is None else since.start, process, name)
     if as_json:
         list_json(entries)
     elif not entries:
         click.echo("nothing happened, or it is not recorded which run did it")
     else:
         list_lines(chain.from_iterable(map(_lines, entries)))
-
-
-def _process(connection: Transaction, name: str) -> Process:
-    """A process by its name.
-
-    Raises
-    ------
-    NotFoundError
-        There is none; of one that has another name by now it says which.
-    """
-    try:
-        return process_named(load_definition(connection), name)
-    except NotFoundError:
-        now = named_now(connection, "process", name)
-        if now is None:
-            raise
-        raise NotFoundError(f"the process {name} is called {now} now") from None
-
-
-def _states(connection: Transaction, name: str) -> tuple[int, ...]:
-    """A file with all that had its name before."""
-    row = files.find_file(connection, name)
-    return (row.file_id, *files.states_of(connection, row.filename))
 
 
 def _lines(entry: LogEntry) -> list[str]:

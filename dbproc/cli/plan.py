@@ -13,7 +13,6 @@ from dbproc.cli.common import (
     SHOWN,
     all_option,
     asking_options,
-    choice_of,
     glob_option,
     names_in,
     only_option,
@@ -28,7 +27,7 @@ from dbproc.core.durations import rough_text
 from dbproc.core.events import unsettled_words
 from dbproc.core.model import Period
 from dbproc.core.reasons import FEW
-from dbproc.core.slot_text import EVERY_SLOT, SlotChoice
+from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, choice_of
 from dbproc.core.text import one_line, size_words
 from dbproc.run.selection import Options
 

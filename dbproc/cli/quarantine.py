@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import click
 
@@ -25,17 +24,11 @@ from dbproc.core.text import one_line
 from dbproc.database import quarantine
 from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store
+from dbproc.explain import quarantine as refusals
 from dbproc.ingest import quarantine as custody
+from dbproc.ingest.quarantine import Settled
 
 _SHOWN = ("quarantine_id", "quarantine_time", "filename", "reason", "message")
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """An entry whose file left the quarantine, or would leave it."""
-
-    quarantine_id: int  #: its number
-    file: str | None  #: the path where the file is now, or was; null where nothing was done
 
 
 @click.group("quarantine", cls=Group)
@@ -49,10 +42,10 @@ def quarantine_command() -> None:
 @click.option("--limit", default=100, show_default=True, type=NUMBER, help="At most so many, latest first.")
 def list_command(mission: str, as_json: bool, limit: int) -> None:
     """List what is in quarantine, and why."""
-    with open_mission(mission, read_only=True) as store, store.begin() as connection:
-        rows = quarantine.entries(connection, limit)
+    with open_mission(mission, read_only=True) as store:
+        rows = refusals.entries(store, limit)
     if as_json:
-        print_json([_facts(row) for row in rows])
+        print_json(rows)
     elif rows:
         print_table(rows, _SHOWN)
     else:
@@ -64,15 +57,15 @@ def list_command(mission: str, as_json: bool, limit: int) -> None:
 @asking_options
 def show_command(number: int, mission: str, as_json: bool) -> None:
     """Show everything about entry NUMBER: reason, each product's verdict, digests, when and from where."""
-    with open_mission(mission, read_only=True) as store, store.begin() as connection:
-        row = quarantine.entry(connection, number)
+    with open_mission(mission, read_only=True) as store:
+        row = refusals.entry(store, number)
     if as_json:
-        print_json(_facts(row))
+        print_json(row)
         return
     for name, value in entries(row):
         if name != "verdicts":
             click.echo(f"{name}: {cell(value)}")
-    for answer in row.answers:
+    for answer in row.verdicts:
         click.echo(f"  {answer.product}: {cell(answer.reason)}")
 
 
@@ -143,8 +136,3 @@ def discard_command(numbers: tuple[int, ...], mission: str, as_json: bool, comme
     """Delete files from quarantine for good; their entries stay."""
     with open_mission(mission) as store, mission_access(store):
         _settle(numbers, lambda number: custody.discard(store, number, comment), "deleted", as_json=as_json)
-
-
-def _facts(row: quarantine.QuarantineRow) -> dict[str, object]:
-    """An entry for ``--json``, with the verdicts as a list."""
-    return {**dict(entries(row)), "verdicts": row.answers}

@@ -24,12 +24,13 @@ from dbproc.cli.completers import complete_releases
 from dbproc.cli.groups import Group
 from dbproc.cli.listing import list_json, list_lines
 from dbproc.cli.mission_name import before_option
-from dbproc.cli.selection import placed_file_options, product_option, products_argument, selection_of
+from dbproc.cli.selection import placed_file_options, product_option, products_argument
 from dbproc.cli.writing import write_file
 from dbproc.core.data_releases import Change, Difference
 from dbproc.core.model import Period
 from dbproc.core.slot_text import period_words
 from dbproc.core.text import size_words
+from dbproc.database.selection import selection_of
 
 _HEAD = ("file", "time", "version", "size", "since")
 release_argument = click.argument("name", shell_complete=complete_releases)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import click
 
-from dbproc.cli.common import asking_options, cell, choice_of, open_mission, print_columns, print_json, slot_options
+from dbproc.cli.common import asking_options, cell, open_mission, print_columns, print_json, slot_options
 from dbproc.cli.writing import write_file
-from dbproc.core.durations import read_duration, rough_text
+from dbproc.core.durations import rough_text
 from dbproc.core.errors import UserError
 from dbproc.core.model import Period
-from dbproc.core.slot_text import read_time
+from dbproc.core.slot_text import choice_of, read_since
 from dbproc.explain.activity import Activity, activity_since
 from dbproc.explain.pages import activity_page, report_page
 from dbproc.explain.report import mission_report
@@ -62,17 +62,10 @@ def report_command(
 
 
 def _time_of(text: str) -> dt.datetime:
-    """The time that is meant: so long ago, or that which is written."""
-    length = read_duration(text)
-    if length is not None:
-        try:
-            return dt.datetime.now(dt.UTC) - length
-        except OverflowError:
-            return dt.datetime.min.replace(tzinfo=dt.UTC)
     try:
-        return read_time(text).start
+        return read_since(text, dt.datetime.now(dt.UTC))
     except UserError as error:
-        raise click.UsageError(f"--since {text!r}: {error}; or write how long ago: 7d, 12 h") from error
+        raise click.UsageError(f"--since {text!r}: {error}") from error
 
 
 def _say_activity(mission: str, since: dt.datetime, html: str | None, *, as_json: bool) -> None:

@@ -12,7 +12,6 @@ from dbproc.changes.reprocess import Chosen, Order, Reprocessed, Selection, begi
 from dbproc.cli.common import (
     asking_options,
     cell,
-    choice_of,
     dry_run_option,
     open_mission,
     open_own_mission,
@@ -22,6 +21,7 @@ from dbproc.cli.common import (
 from dbproc.cli.numbers import AMOUNT, NUMBER
 from dbproc.core.errors import EXIT_DONE
 from dbproc.core.model import Period
+from dbproc.core.slot_text import choice_of
 from dbproc.core.version import Part
 from dbproc.database.store import Store
 

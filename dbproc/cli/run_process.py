@@ -15,7 +15,6 @@ from dbproc.changes.edits import edits_in_words
 from dbproc.cli.common import (
     TIME,
     cell,
-    choice_of,
     dry_run_option,
     json_option,
     key_option,
@@ -34,7 +33,7 @@ from dbproc.core.errors import EXIT_INTERRUPTED
 from dbproc.core.events import Event, Report
 from dbproc.core.model import Definition, Period
 from dbproc.core.plan import Decision, State
-from dbproc.core.slot_text import SlotShown, slot_shown
+from dbproc.core.slot_text import SlotShown, choice_of, slot_shown
 from dbproc.core.version import Part, Version
 from dbproc.database.definition.load import load_definition
 from dbproc.run.command_line import command_line

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-
 import click
 
-from dbproc.cli.common import choice_of, slot_options, together
+from dbproc.cli.common import slot_options, together
 from dbproc.cli.completers import complete_files, complete_products, complete_releases
 from dbproc.cli.numbers import NUMBER
 from dbproc.core.errors import UserError
-from dbproc.core.model import Period
-from dbproc.core.states import EXISTING, Quality, Standing
+from dbproc.core.states import Quality, Standing
 from dbproc.database.files import FileRow
-from dbproc.database.selection import Selection
+from dbproc.database.selection import read_digest
 
 
 class _Digest(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -24,10 +20,10 @@ class _Digest(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Text → digest."""
-        text = str(value).strip().lower()
-        if not re.fullmatch("(sha256|blake3):[0-9a-f]{4,64}", text):
-            self.fail(f"{value!r} is no digest; write sha256:… or blake3:… with at least four digits", param, ctx)
-        return text
+        try:
+            return read_digest(str(value))
+        except UserError as error:
+            self.fail(str(error), param, ctx)
 
 
 products_argument = click.argument("named", shell_complete=complete_products, nargs=-1, metavar="[PRODUCT]...")
@@ -72,60 +68,6 @@ file_options = together(unmarked_file_options, _quality_option)
 
 placed_file_options = together(slot_options, _fact_options, _quality_option)
 """The same of files that are in their places."""
-
-
-def selection_of(
-    names: Sequence[str] = (),
-    products: Sequence[str] = (),
-    *,
-    start: Period | None,
-    end: Period | None,
-    keys: Sequence[str],
-    newest: bool,
-    missing: bool = False,
-    withdrawn: bool = False,
-    former: bool = False,
-    offloaded: bool = False,
-    digest: str | None,
-    text: str,
-    run: int | None,
-    release: str,
-    qualities: Sequence[str] = (),
-    standings: frozenset[Standing] = EXISTING,
-) -> Selection:
-    """The files that arguments and :data:`file_options` mean: those of some `standings`, if nothing else is said.
-
-    Raises
-    ------
-    UserError
-        The options contradict each other.
-    """
-    out = frozenset(_out_of_place(missing=missing, withdrawn=withdrawn, former=former))
-    out |= {Standing.OFFLOADED} if offloaded else frozenset()
-    if newest and out - EXISTING:
-        raise UserError("the newest files are in their places; leave out --newest, or --missing, --withdrawn, --former")
-    anywhere = names or digest
-    return Selection(
-        names=tuple(names),
-        products=tuple(products),
-        slots=choice_of(start, end, keys),
-        newest=newest,
-        standings=out or (frozenset() if anywhere else standings),
-        qualities=frozenset(map(Quality, qualities)),
-        digest=digest or "",
-        text=text,
-        run=run,
-        release=release,
-    )
-
-
-def _out_of_place(*, missing: bool, withdrawn: bool, former: bool) -> Iterator[Standing]:
-    if missing:
-        yield Standing.LOST
-    if withdrawn:
-        yield from (Standing.WITHDRAWN, Standing.FOLLOWING)
-    if former:
-        yield from (Standing.REPLACED, Standing.REAPED)
 
 
 def note_of(row: FileRow) -> str:

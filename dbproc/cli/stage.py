@@ -20,28 +20,25 @@ from dbproc.cli.common import (
     show_rows,
 )
 from dbproc.cli.completers import complete_files
+from dbproc.cli.dates import EXPIRY, Expiry
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.cli.progress import Screen
-from dbproc.cli.selection import placed_file_options, product_option, selection_of
+from dbproc.cli.selection import placed_file_options, product_option
 from dbproc.cli.transfer_bars import Bars
-from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import UserError
 from dbproc.core.places import Link
-from dbproc.core.slot_text import read_time
-from dbproc.core.staging import Destination, destination
+from dbproc.core.staging import NEVER, Destination, destination
 from dbproc.core.states import EXISTING, StageState
 from dbproc.core.text import size_words
+from dbproc.database.selection import selection_of
 from dbproc.system.signals import Interrupted, signals_interrupt
 
 if TYPE_CHECKING:
     from dbproc.changes.staging.answer import StageAnswer
     from dbproc.database.staging import StageCount
     from dbproc.database.store import Store
-
-_NEVER = "never"
-Expiry = dt.timedelta | dt.datetime | str
 
 
 class _Destination(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -57,24 +54,6 @@ class _Destination(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(str(error), param, ctx)
 
 
-class _Expiry(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """How long, until when, or that something stays."""
-
-    name = "expiry"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Expiry:
-        """Text → expiry."""
-        if isinstance(value, dt.timedelta | dt.datetime) or value == _NEVER:
-            return value
-        duration = read_duration(str(value))
-        if duration is not None:
-            return duration
-        try:
-            return read_time(str(value)).stop
-        except UserError:
-            self.fail(f"{value!r} is neither {ALLOWED}, nor a date, nor never", param, ctx)
-
-
 @click.command("stage")
 @click.argument("names", nargs=-1, metavar="[FILE|STORE:PATH]...", shell_complete=complete_files)
 @product_option
@@ -88,7 +67,7 @@ class _Expiry(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 )
 @click.option(
     "--expires",
-    type=_Expiry(),
+    type=EXPIRY,
     metavar="WHEN",
     help="How long they stay: 30d, a date, never.  [default: as the area says]",
 )
@@ -115,10 +94,11 @@ def stage_command(
 
     For example: dbproc stage --product l2 --start 2024-03-01 --to scratch/ada/march --link symlink --expires 30d
     """
+    from dbproc.changes.staging.origins import told_apart
     from dbproc.changes.staging.request import Wanted, request
 
     with open_mission(mission, read_only=dry_run) as store:
-        files, store_files = _told_apart(store, names)
+        files, store_files = told_apart(store, names)
         chosen = selection_of(
             files,
             products,
@@ -134,7 +114,7 @@ def stage_command(
             store_files=store_files,
             link=None if link is None else Link(link),
             expires=expires if isinstance(expires, dt.timedelta | dt.datetime) else None,
-            is_kept=expires == _NEVER,
+            is_kept=expires == NEVER,
         )
         done = request(store, wanted, only_look=dry_run)
         if done.stage_id is not None and not dry_run:
@@ -157,23 +137,6 @@ def _worked(store: Store, number: int) -> StageAnswer:
         raise
     finally:
         screen.clear()
-
-
-def _told_apart(store: Store, names: Sequence[str]) -> tuple[list[str], tuple[Any, ...]]:
-    """Names of files, and files of stores."""
-    from dbproc.changes.staging.origins import StoreFile
-    from dbproc.database.definition.load import load_mission
-
-    with store.begin() as connection:
-        stores = {spec.name for spec in load_mission(connection).stores}
-    files, of_stores = [], []
-    for name in names:
-        before, colon, path = name.partition(":")
-        if colon and before in stores:
-            of_stores.append(StoreFile(store=before, path=path))
-        else:
-            files.append(name)
-    return files, tuple(of_stores)
 
 
 def _print_done(done: StageAnswer, *, is_done: bool) -> None:
@@ -226,7 +189,7 @@ def list_command(everything: bool, mission: str, as_json: bool) -> None:
 def _cells(row: StageCount) -> tuple[object, ...]:
     where = "/".join(filter(None, (row.area, row.owner, row.directory)))
     counts = (f"{row.placed:,}", f"{row.waiting:,}", f"{row.failed:,}", size_words(row.size))
-    return (row.stage_id, where, row.user, row.asked_time, *counts, row.removed_time or row.expires_time or _NEVER)
+    return (row.stage_id, where, row.user, row.asked_time, *counts, row.removed_time or row.expires_time or NEVER)
 
 
 @stages_command.command("show")

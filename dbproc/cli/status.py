@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Sequence
 from typing import NoReturn
@@ -12,7 +13,6 @@ from dbproc.changes.staging.usage import AreaUsage
 from dbproc.cli.common import (
     asking_options,
     cell,
-    choice_of,
     echo_folded,
     open_mission,
     print_columns,
@@ -23,13 +23,15 @@ from dbproc.cli.common import (
 from dbproc.cli.terminal import bad, pending
 from dbproc.core.errors import DbprocError
 from dbproc.core.model import Period
-from dbproc.core.slot_text import SlotChoice
+from dbproc.core.slot_text import SlotChoice, choice_of
 from dbproc.core.text import one_line, size_words
 from dbproc.database.summary import ProductInNumbers
+from dbproc.explain.disk import DiskSpace
 from dbproc.explain.expectations import LateProduct, WaitingSlot
 from dbproc.explain.status import Condition, RunningNow, SourceNow, Status, Untold, Waiting, mission_status
 
 _SHOWN = 5
+_FORESEEN = dt.timedelta(days=90)
 _WATCH_SECONDS = 2.0
 
 
@@ -125,6 +127,9 @@ def _print_status(facts: Status) -> None:
         echo_folded(f"source {cell(source.source)}: {_source_words(source)}")
     for each in facts.staged:
         echo_folded(f"staged {cell(each.area)}/{cell(each.owner)}: {_staged_words(each)}")
+    for disk in facts.disks:
+        if disk.is_short or (disk.full is not None and disk.full < dt.datetime.now(dt.UTC) + _FORESEEN):
+            echo_folded(bad(f"disk of {cell(disk.area)}: {_disk_words(disk)}"))
     for edit in facts.edited_codes:
         click.echo(f"edited: {edit.code}: {edit.changed}; {edit.consequence}")
     click.echo(f"queue: {facts.queue} files")
@@ -205,6 +210,13 @@ def _print_untold(untold: Sequence[Untold]) -> None:
         click.echo("\nnot told, or not for certain:")
     for each in untold:
         echo_folded(f"  {each.event}: {cell(each.message)}; hook {each.hook}: {cell(each.problem)}")
+
+
+def _disk_words(disk: DiskSpace) -> str:
+    words = f"{size_words(disk.free)} free of {size_words(disk.size)}, {size_words(disk.reserve)} must stay so"
+    if disk.full is None or disk.is_short:
+        return words
+    return f"{words}; full {disk.full:%Y-%m-%d} at {size_words(disk.bytes_per_day)} a day"
 
 
 def _staged_words(each: AreaUsage) -> str:

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import click
 
+from dbproc.changes import transfers as changes
+from dbproc.changes.transfers import TransfersChanged
 from dbproc.cli.common import asking_options, cell, open_mission, open_own_mission, print_columns, show
 from dbproc.cli.groups import Group
 from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER
 from dbproc.cli.transfer_bars import bar
 from dbproc.core.answers import entries
-from dbproc.core.errors import NotFoundError
 from dbproc.core.text import size_words
 from dbproc.core.transfers import OPEN, TransferState
 from dbproc.database import transfers
 from dbproc.database.store import Transaction
 from dbproc.explain.transfers import ShownTransfer, transfer_numbered, transfers_like
 from dbproc.system.machine import user_name
-from dbproc.transfers import endings
 
 _BY_DEFAULT = (*OPEN, TransferState.FAILED)
-
-
-@dataclass(frozen=True, slots=True)
-class TransfersChanged:
-    """Transfers that were changed, and those that could not be."""
-
-    changed: Sequence[int]  #: the numbers of those that were
-    unchanged: Sequence[int]  #: of those that were not: their state does not allow it
 
 
 @click.group("transfers", cls=Group)
@@ -126,9 +117,8 @@ def retry_command(numbers: Sequence[int], failed: bool, rule: str | None, missio
     """
     states = (TransferState.FAILED,) if failed else ()
     with open_own_mission(mission) as store, store.begin() as connection:
-        chosen = _chosen(connection, numbers, states, rule)
-        changed = endings.retried(connection, chosen)
-    return _say(chosen, changed, as_json, "tried again", "is at work, or came already")
+        done = changes.retry(connection, _chosen(connection, numbers, states, rule))
+    return _say(done, as_json, "tried again", "is at work, or came already")
 
 
 @transfers_command.command("cancel")
@@ -148,9 +138,8 @@ def cancel_command(
     states = (TransferState.WAITING,) if waiting else ()
     words = f"cancelled by {user_name()}{f': {reason}' if reason else ''}"
     with open_own_mission(mission) as store, store.begin() as connection:
-        chosen = _chosen(connection, numbers, states, rule)
-        changed = endings.cancelled(connection, chosen, words)
-    return _say(chosen, changed, as_json, "cancelled", "is at its end")
+        done = changes.cancel(connection, _chosen(connection, numbers, states, rule), words)
+    return _say(done, as_json, "cancelled", "is at its end")
 
 
 def _chosen(
@@ -163,21 +152,16 @@ def _chosen(
         raise click.UsageError("--rule is for those that are not named by their numbers")
     if states:
         return [each.transfer_id for each in transfers.listed(connection, states, rule)]
-    known = {each.transfer_id for each in transfers.numbered(connection, numbers)}
-    missing = [number for number in numbers if number not in known]
-    if missing:
-        raise NotFoundError(f"no transfer {missing[0]}; they are listed by: dbproc transfers list --all")
     return list(numbers)
 
 
-def _say(chosen: Sequence[int], changed: Collection[int], as_json: bool, done: str, why_not: str) -> int:
+def _say(done: TransfersChanged, as_json: bool, verb: str, why_not: str) -> int:
     """Say which were changed; 1 where one that was named could not be."""
-    rest = [number for number in chosen if number not in changed]
 
     def words(answer: TransfersChanged) -> None:
-        click.echo(f"{len(answer.changed)} {done}")
+        click.echo(f"{len(answer.changed)} {verb}")
         for number in answer.unchanged:
             click.echo(f"transfer {number} is left as it is: it {why_not}", err=True)
 
-    show(TransfersChanged(sorted(changed), rest), as_json, words)
-    return 1 if rest else 0
+    show(done, as_json, words)
+    return 1 if done.unchanged else 0

@@ -11,7 +11,6 @@ import click
 from dbproc.cli.common import (
     all_option,
     cell,
-    choice_of,
     json_option,
     mission_option,
     open_mission,
@@ -26,6 +25,7 @@ from dbproc.cli.mission_name import before_option
 from dbproc.cli.numbers import NUMBER, VERSION
 from dbproc.core.durations import rough_text
 from dbproc.core.model import Period
+from dbproc.core.slot_text import choice_of
 from dbproc.core.text import size_words
 from dbproc.core.version import Version
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from dataclasses import Field, fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
 
 Answer = TypeVar("Answer")
 
@@ -30,7 +30,28 @@ def entries(answer: Any) -> Iterator[tuple[str, object]]:
         if "inline" in field.metadata:
             yield from value.items() if isinstance(value, Mapping) else entries(value)
         elif not ("hidden" in field.metadata or (value is None and "optional" in field.metadata)):
-            yield field.metadata.get("key", field.name), value
+            yield key_of(field), value
+
+
+def shown_fields(kind: type) -> Iterator[tuple[Field[Any], object]]:
+    """The fields of a kind of answers that have a key, with their types; those of an inline field in its place."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        if is_inline(field, hints):
+            yield from shown_fields(hints[field.name])
+        elif not ({"hidden", "inline"} & field.metadata.keys()):
+            yield field, hints[field.name]
+
+
+def is_inline(field: Field[Any], hints: Mapping[str, Any]) -> bool:
+    """Whether in the place of a field stand the keys of another answer."""
+    return "inline" in field.metadata and is_dataclass(hints[field.name])
+
+
+def key_of(field: Field[Any]) -> str:
+    """The key of a field."""
+    name: str = field.metadata.get("key", field.name)
+    return name
 
 
 def extended(kind: type[Answer], answer: Any, **more: object) -> Answer:

@@ -20,7 +20,11 @@ and exits with its ``exit_status``. What is not a :class:`DbprocError` is a defe
     │   ├── RepairError
     │   ├── StorageError
     │   ├── LayoutError
-    │   └── UnsettledError
+    │   ├── UnsettledError
+    │   ├── TooLargeError
+    │   ├── QuotaError
+    │   ├── HeldError
+    │   └── EndedError
     ├── DatabaseLostError
     ├── ConflictError
     ├── UnstorableError
@@ -136,6 +140,22 @@ class LayoutError(UserError):
 
 class UnsettledError(UserError):
     """A file is being changed, or goes away, while it is read; a later try succeeds."""
+
+
+class TooLargeError(UserError):
+    """A client sends more bytes than are taken, or than it told."""
+
+
+class QuotaError(UserError):
+    """Somebody has as many uploads at work, or as many bytes in them, as one may have."""
+
+
+class HeldError(UserError):
+    """Another request is at work at the same upload."""
+
+
+class EndedError(UserError):
+    """An upload that is at its end takes no more bytes."""
 
 
 class DatabaseLostError(DbprocError):

@@ -73,7 +73,7 @@ class Report:
         text = masked(text)
         self.counts[event] += 1
         self.events.append(Told(event, subject, text, facts))
-        line = one_line(f"{event} {subject}" + (f": {text}" if text else ""))
+        line = told_line(event, subject, text)
         wrong = event in _WRONG
         LOGGER.log(logging.ERROR if wrong else logging.INFO, "%s", line)
         if self._say is not None and event not in _QUIET:
@@ -83,6 +83,11 @@ class Report:
         """Report what has not been reported in the same words."""
         if not any((told.event, told.subject, told.text) == (event, subject, masked(text)) for told in self.events):
             self.add(event, subject, text)
+
+    @property
+    def text(self) -> str:
+        """All of them, line by line."""
+        return "".join(f"{told_line(told.event, told.subject, told.text)}\n" for told in self.events)
 
     @property
     def exit_status(self) -> int:
@@ -101,6 +106,11 @@ class Report:
         counts = ", ".join(f"{self.counts[event]} {event}" for event in Event if self.counts[event])
         later = f"; {unsettled_words(self.unsettled)}" if self.unsettled else ""
         return (counts or "nothing to do") + later
+
+
+def told_line(event: Event, subject: str, text: str) -> str:
+    """An event in one line."""
+    return one_line(f"{event} {subject}" + (f": {text}" if text else ""))
 
 
 def unsettled_words(count: int) -> str:

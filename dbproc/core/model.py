@@ -15,6 +15,7 @@ from typing import NamedTuple
 from dbproc.core.filenames import Format, NameFacts, compile_format
 from dbproc.core.hooks import Hook
 from dbproc.core.places import AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
+from dbproc.core.service import MonitorSpec, ServiceSpec
 from dbproc.core.states import Purpose, Quality, Standing
 from dbproc.core.version import Part, Version
 
@@ -178,6 +179,8 @@ class Mission:
     stores: tuple[StoreSpec, ...] = ()  #: where copies of files are kept
     replicates: tuple[ReplicateSpec, ...] = ()  #: which products have copies where
     areas: tuple[AreaSpec, ...] = ()  #: directory trees for users
+    service: ServiceSpec = field(default_factory=ServiceSpec)  #: what ``dbproc serve`` is to know
+    monitor: MonitorSpec = field(default_factory=MonitorSpec)  #: who watches over the runs
     identity: str = ""  #: of its database; it stands in the mark of the root
     root_marked: bool = False  #: whether the root has borne that mark
     same_name: SameName = SameName.QUARANTINE

@@ -32,6 +32,16 @@ def identity(scope: str, name: str) -> str:
     return _checked(f"{_directory(scope)}/{name}", scope, name)
 
 
+def did_of(place: str) -> str | None:
+    """The ``scope:name`` whose path a path is, or None."""
+    parts = place.split("/")
+    for at in range(1, len(parts) - 2):
+        scope, name = ".".join(parts[:at]), "/".join(parts[at + 2 :])
+        if fault(scope, name) is None and path(scope, name) == place:
+            return f"{scope}:{name}"
+    return None
+
+
 def quoted(place: str) -> str:
     """A path as it stands in a URL: each of its parts quoted."""
     return "/".join(quote(part, safe="", errors="surrogateescape") for part in place.split("/"))

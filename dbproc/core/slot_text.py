@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dbproc.core.answers import HIDDEN
+from dbproc.core.durations import read_duration
 from dbproc.core.errors import NotFoundError, UserError
 from dbproc.core.filenames import TIME_OF_DAY, keywords_of, keywords_text, last_moment, time_named
 from dbproc.core.model import Definition, FileFacts, Period, Process, Product, Slot, Task, Timebase
@@ -137,6 +138,26 @@ def read_time(text: str) -> Period:
     return Period(start, last_moment(start, {4: _ONE_HOUR, 5: _ONE_MINUTE, 6: _ONE_SECOND}[len(numbers)]))
 
 
+def read_since(text: str, now: dt.datetime) -> dt.datetime:
+    """The time that is meant: so long before `now`, or that which is written.
+
+    Raises
+    ------
+    UserError
+        It is neither.
+    """
+    length = read_duration(text)
+    if length is None:
+        try:
+            return read_time(text).start
+        except UserError as error:
+            raise UserError(f"{error}; or write how long ago: 7d, 12 h") from error
+    try:
+        return now - length
+    except OverflowError:
+        return dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
 def read_key(words: Iterable[str]) -> str:
     """The key that words give: ``station=BOL``, several of them in one text or in several.
 
@@ -197,6 +218,11 @@ def between(first: Period | None, last: Period | None) -> Period:
     if first is not None and last is not None and first.start > last.stop:
         raise UserError(f"the times are reversed: {period_words(first)} is after {period_words(last)}; exchange them")
     return Period(ALWAYS.start if first is None else first.start, ALWAYS.stop if last is None else last.stop)
+
+
+def choice_of(first: Period | None, last: Period | None, keys: Iterable[str]) -> SlotChoice:
+    """The slots from one period to another one that have all of some keywords, written as for :func:`read_key`."""
+    return SlotChoice(between(first, last), read_key(keys))
 
 
 def between_days(first: dt.date | None, last: dt.date | None) -> Period:

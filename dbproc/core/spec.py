@@ -59,6 +59,7 @@ from dbproc.core.places import (
     StoreSpec,
 )
 from dbproc.core.retention import KEEP, keep_fault
+from dbproc.core.service import MONITOR, SERVICE, MonitorSpec, ServiceSpec
 from dbproc.core.version import Version
 
 DIGESTS = ("sha256", "blake3")
@@ -159,6 +160,8 @@ class MissionSpec:
     stores: tuple[StoreSpec, ...] = option((), key(TABLES, toml=None, words="store", codec=STORES))
     replicates: tuple[ReplicateSpec, ...] = option((), key(TABLES, toml=None, words="replicate", codec=REPLICATES))
     areas: tuple[AreaSpec, ...] = option((), key(TABLES, toml=None, words="area", codec=AREAS))
+    service: tuple[ServiceSpec, ...] = option((), key(TABLES, toml=None, words="table", codec=SERVICE))
+    monitor: tuple[MonitorSpec, ...] = option((), key(TABLES, toml=None, words="table", codec=MONITOR))
     same_name: SameName = option(SameName.QUARANTINE, key(TEXT, choices=SameName))
     trash: dt.timedelta = option(
         dt.timedelta(days=30), key(DURATION, column="trash_seconds", check=bounds.TIME, codec=SECONDS)

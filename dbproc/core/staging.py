@@ -7,10 +7,12 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dbproc.core.durations import ALLOWED, read_duration
 from dbproc.core.errors import NotFoundError, PermanentError, RoomError, UserError
 from dbproc.core.filenames import UNFIT
 from dbproc.core.likeness import no_such
 from dbproc.core.places import AreaSpec, Link
+from dbproc.core.slot_text import read_time
 from dbproc.core.text import size_words
 
 GIB = 1 << 30
@@ -163,6 +165,27 @@ def require_room(area: AreaSpec, owner: str, *, wanted: int, used: int, waiting:
 
 def _gib(size: float) -> str:
     return f"{size:g} GiB" if size >= _SMALL else size_words(round(size * GIB))
+
+
+NEVER = "never"
+"""What is written of what stays."""
+
+
+def read_expiry(text: str) -> dt.timedelta | dt.datetime | None:
+    """How long, or until when, something stays; None: until somebody ends it.
+
+    Raises
+    ------
+    UserError
+        The text says neither.
+    """
+    found = read_duration(text)
+    if found is not None or text == NEVER:
+        return found
+    try:
+        return read_time(text).stop
+    except UserError:
+        raise UserError(f"{text!r} is neither {ALLOWED}, nor a date, nor {NEVER}") from None
 
 
 def expiry(area: AreaSpec, asked: dt.timedelta | dt.datetime | None, now: dt.datetime) -> dt.datetime | None:

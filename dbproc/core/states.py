@@ -122,6 +122,14 @@ class ReplicaState(StrEnum):
     CORRUPT = "corrupt"  #: it has other bytes
 
 
+class UploadWay(StrEnum):
+    """By which protocol an upload comes."""
+
+    TUS = "tus"  #: tus 1.0
+    FORM = "form"  #: one request of a form, multipart/form-data
+    CHUNKS = "chunks"  #: numbered chunks, as ScientistCloud has it
+
+
 class StageState(StrEnum):
     """What a file of a request for staging is at."""
 

@@ -42,6 +42,8 @@ class Task(StrEnum):
     RECALL = "recall"  #: a file that was offloaded comes back
     HEAL = "heal"  #: a file or a copy that is gone or rotten comes from a good one
     STAGE = "stage"  #: a file goes into a user's area
+    UPLOAD = "upload"  #: a client of the service sends a file, which goes into incoming
+    IMPORT = "import"  #: a client of the service names a URL, and the file there goes into incoming
 
 
 _S = TransferState

@@ -8,13 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
 
 from dbproc.core.slot_text import SlotShown
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.database import schema
-from dbproc.database._queries import FILE, recorded_columns, recorded_slot, streamed, version_columns
+from dbproc.database._queries import FILE, is_here, recorded_columns, recorded_slot, streamed, version_columns
 
 _RUN, _ATTEMPT, _PROCESS = schema.logging, schema.attempt, schema.process
 _BEGAN = _RUN.c.processing_start_time
@@ -74,6 +74,17 @@ def slowest(connection: Connection, since: dt.datetime, most: int) -> list[SlowJ
         )
         for row in latest
     ]
+
+
+def grown(connection: Connection, since: dt.datetime) -> tuple[int, dt.datetime | None]:
+    """Bytes of the files on the disk that runs took in or made that began since; and when the first such run did."""
+    run = _RUN.c
+    before = select(func.max(run.logging_id)).where(run.processing_start_time < since).scalar_subquery()
+    counts = and_(is_here(FILE), FILE.c.replaced_by.is_(None))  # as a condition it would lead away from the index
+    size = func.coalesce(func.sum(case((counts, FILE.c.file_size))), 0)
+    recent = select(size, func.min(FILE.c.logging_id)).where(FILE.c.logging_id > func.coalesce(before, 0))
+    total, first = connection.execute(recent).one()
+    return int(total), connection.scalar(select(_BEGAN).where(run.logging_id == first))
 
 
 def _since(since: dt.datetime) -> ColumnElement[bool]:

@@ -7,17 +7,19 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, not_, or_, select, tuple_, update
 
 from dbproc.core.answers import INLINE
+from dbproc.core.errors import NotFoundError
 from dbproc.core.model import Slot, Task, Timebase
 from dbproc.core.slot_text import SlotShown
 from dbproc.core.states import AttemptStatus, NoticeEvent
 from dbproc.core.version import Version
 from dbproc.database import notices, schema
 from dbproc.database._queries import (
+    LARGEST_NUMBER,
     OF_CLOCK,
     RECORDED,
     batches,
@@ -296,6 +298,48 @@ def failed_slots(connection: Connection, *, dismissed: bool = False) -> list[tup
 def attempts_numbered(connection: Connection, attempt_ids: Sequence[int]) -> list[AttemptRow]:
     """The attempts of these numbers, the latest first."""
     return _attempts(connection, _ATTEMPT.c.attempt_id.in_(attempt_ids))
+
+
+class Message(NamedTuple):
+    """Why an attempt failed or was refused."""
+
+    attempt_id: int
+    process: str
+    message: str
+    time: dt.datetime  #: when it ended, or was decided
+    next_try: dt.datetime | None
+
+
+def messages_of(connection: Connection, attempt_ids: Sequence[int]) -> list[Message]:
+    """Why attempts failed, of very many."""
+    process, now = schema.process.c, dt.datetime.now(dt.UTC)
+    times = (_ATTEMPT.c.next_try_time, *OF_CLOCK)
+    statement = (
+        select(_ATTEMPT.c.attempt_id, process.process_name, func.coalesce(_ATTEMPT.c.message, ""), *times)
+        .join(schema.process, process.process_id == _ATTEMPT.c.process_id)
+        .join(schema.code, schema.code.c.code_id == _ATTEMPT.c.code_id)
+    )
+    return [
+        Message(number, name, words, ended or created, next_try_of(next_try, created, ended, longest, now))
+        for some in batches(attempt_ids)
+        for number, name, words, next_try, created, ended, longest in connection.execute(
+            statement.where(_ATTEMPT.c.attempt_id.in_(some))
+        )
+    ]
+
+
+def attempt_numbered(connection: Connection, number: int) -> AttemptRow:
+    """One attempt.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of this number.
+    """
+    found = attempts_numbered(connection, [number]) if number <= LARGEST_NUMBER else []
+    if not found:
+        raise NotFoundError(f"no attempt {number}; what failed: dbproc status")
+    return found[0]
 
 
 def attempt_of_output(connection: Connection, file_id: int) -> AttemptRow | None:

@@ -176,12 +176,24 @@ def set_status(connection: Connection, name: str, status: CampaignStatus) -> Non
     UserError
         It is not at what it would have to be at.
     """
-    old = entry(connection, name).status
+    require_before(entry(connection, name), status)
     changing = update(_CAMPAIGN).where(_CAMPAIGN.c.campaign_name == name, _CAMPAIGN.c.status.in_(_BEFORE[status]))
     if not connection.execute(changing.values(status=status)).rowcount:
-        before = " or ".join(_BEFORE[status])
-        raise UserError(f"campaign {name} is {old}; only one that is {before} can be {_VERBS[status]}")
+        require_before(entry(connection, name), status)
     finish(connection)
+
+
+def require_before(row: CampaignRow, status: CampaignStatus) -> None:
+    """See that a campaign is at what a status may follow.
+
+    Raises
+    ------
+    UserError
+        It is not.
+    """
+    if row.status not in _BEFORE[status]:
+        before = " or ".join(_BEFORE[status])
+        raise UserError(f"campaign {row.name} is {row.status}; only one that is {before} can be {_VERBS[status]}")
 
 
 def entry(connection: Connection, name: str) -> CampaignRow:

@@ -665,3 +665,10 @@ def outputs_of_attempt(connection: Connection, attempt_id: int) -> list[FileRow]
     first = select(_ATTEMPT.c.output_file).where(_ATTEMPT.c.attempt_id == attempt_id)
     statement = file_rows().where(or_(FILE.c.file_id.in_(first), FILE.c.file_id.in_(besides)))
     return files_of(connection, statement.order_by(FILE.c.file_id))
+
+
+def inputs_of_attempt(connection: Connection, attempt_id: int) -> list[FileRow]:
+    """The files that an attempt was given, in their order."""
+    given = schema.attemptinput.c
+    statement = file_rows().join(schema.attemptinput, given.file_id == FILE.c.file_id)
+    return files_of(connection, statement.where(given.attempt_id == attempt_id).order_by(given.position))

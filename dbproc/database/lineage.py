@@ -67,6 +67,24 @@ def related(connection: Connection, file_id: int, *, ancestors: bool) -> list[tu
     return [(file_row(row), depth) for row in rows for depth in [row.pop("depth")]]
 
 
+def nearest(connection: Connection, file_id: int, most: int, *, ancestors: bool) -> dict[int, int]:
+    """At most so many of the files that a file came from (or that came from it), the nearest first, each with its
+    distance in steps; of very many no more are read than are wanted."""
+    link = schema.filefilelink
+    here, there = link.c.resulting_file, link.c.source_file
+    if not ancestors:
+        here, there = there, here
+    found: dict[int, int] = {}
+    level, depth = [file_id], 1
+    while level and len(found) < most:
+        seen = [file_id, *found]
+        following = select(there).where(here.in_(level), there.not_in(seen)).distinct().order_by(there)
+        level = list(connection.scalars(following.limit(most - len(found))))
+        found.update(dict.fromkeys(level, depth))
+        depth += 1
+    return found
+
+
 def newest_made_from(connection: Connection, file_ids: Sequence[int]) -> list[FileRow]:
     """The newest files in place that came from some files, or count as made from them, over any number of steps."""
     links = (schema.filefilelink.c, schema.baseline.c)

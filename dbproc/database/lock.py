@@ -167,12 +167,14 @@ def note(connection: Connection, purpose: str, comment: str) -> int:
     return number
 
 
-def release(store: Store, acquired: Acquired, comment: str, *, has_crashed: bool = False) -> None:
+def release(
+    store: Store, acquired: Acquired, comment: str, *, has_crashed: bool = False, exit_status: int | None = None
+) -> None:
     """Close the run, and let the files go; of the row nothing changes when somebody has cleared the lock meanwhile."""
     try:
         with store.begin() as connection:
             if (
-                _close(connection, acquired.run_id, comment)
+                _close(connection, acquired.run_id, comment, exit_status)
                 and has_crashed
                 and not _ended_so(connection, acquired, comment)
             ):
@@ -375,10 +377,15 @@ def _ended_so(connection: Connection, acquired: Acquired, comment: str) -> bool:
     return bool(connection.scalar(before) == comment)
 
 
-def _close(connection: Connection, run_id: int, comment: str) -> bool:
+def _close(connection: Connection, run_id: int, comment: str, exit_status: int | None = None) -> bool:
     closing = (
         update(schema.logging)
         .where(schema.logging.c.logging_id == run_id, schema.logging.c.currently_processing)
-        .values(currently_processing=False, processing_end_time=dt.datetime.now(dt.UTC), comment=comment)
+        .values(
+            currently_processing=False,
+            processing_end_time=dt.datetime.now(dt.UTC),
+            comment=comment,
+            exit_status=exit_status,
+        )
     )
     return connection.execute(closing).rowcount == 1

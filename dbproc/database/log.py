@@ -61,6 +61,7 @@ class Asked:
     since: dt.datetime | None = None
     process_id: int | None = None
     file_ids: tuple[int, ...] = ()
+    most: int | None = None  #: so many of each kind at most, the latest of them
 
     @property
     def is_of_all(self) -> bool:
@@ -120,6 +121,10 @@ def _from(
     return statement if since is None else statement.where(column >= since)
 
 
+def _latest(statement: Select[*tuple[Any, ...]], number: ColumnElement[int], asked: Asked) -> Select[*tuple[Any, ...]]:
+    return statement if asked.most is None else statement.order_by(number.desc()).limit(asked.most)
+
+
 def _of_runs(connection: Connection, since: dt.datetime | None) -> Iterator[LogEntry]:
     is_told = or_(_RUN.c.purpose.not_in(_OF_FILES), _RUN.c.comment.is_(None))
     is_told = or_(is_told, and_(_RUN.c.comment != "done", _RUN.c.comment.not_like("refused: %")))
@@ -148,7 +153,8 @@ def _of_files(connection: Connection, asked: Asked, since: dt.datetime | None) -
         .where(~exists().where(link.resulting_file == FILE.c.file_id), _is_first_state())
     )
     statement = _among(statement, FILE.c.file_id, asked.file_ids)
-    for time, run, name, kind in connection.execute(_from(statement, _RUN.c.processing_start_time, since)):
+    statement = _from(statement, _RUN.c.processing_start_time, since)
+    for time, run, name, kind in connection.execute(_latest(statement, FILE.c.file_id, asked)):
         yield LogEntry(time=time, run=run, event="ingested", subject=name, message=kind)
 
 
@@ -197,7 +203,8 @@ def _attempts(
         besides = select(further.attempt_id).where(further.file_id.in_(asked.file_ids))
         made = _ATTEMPT.c.output_file.in_(asked.file_ids)
         statement = statement.where(or_(made, _ATTEMPT.c.attempt_id.in_(besides)))
-    for row in connection.execute(_from(statement.where(time.is_not(None)), time, since)).mappings():
+    statement = _latest(_from(statement.where(time.is_not(None)), time, since), _ATTEMPT.c.attempt_id, asked)
+    for row in connection.execute(statement).mappings():
         slot = recorded_slot(row["output_timebase"], {name: row[name] for name in RECORDED})
         yield row, f"{row['process_name']} {slot}".rstrip()
 
@@ -238,7 +245,7 @@ def _of_corrections(connection: Connection, asked: Asked, since: dt.datetime | N
     statement = _among(statement, FILE.c.file_id, asked.file_ids)
     if since is not None:
         statement = statement.where(or_(done.c.correction_time >= since, of.c.undone_time >= since))
-    for row in connection.execute(statement):
+    for row in connection.execute(_latest(statement, done.c.correction_id, asked)):
         event, by = _OF_CORRECTION[Correction(row.kind)], f"by {row.user}"
         message = f"{by}: {row.reason}" if row.reason else by
         if since is None or row.correction_time >= since:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, exists, select
 
+from dbproc.core.imports import RULE
 from dbproc.core.states import AttemptStatus, CampaignStatus
-from dbproc.database import links, schema, staging, waitingslots
+from dbproc.database import links, schema, staging, transfers, uploads, waitingslots
 from dbproc.database.attempts import due_retries, is_to_be_tried
 
 
@@ -23,6 +24,8 @@ class Pending(NamedTuple):
     campaigns: bool  #: items of active campaigns
     links: bool  #: a tree of links that is to be put right
     stages: bool  #: requests for staging of which files wait, or whose time is over
+    uploads: bool  #: uploads that have all their bytes, whose time is over, or that left some
+    imports: bool  #: files that clients named by a URL, and whose time has come
 
 
 def pending(connection: Connection, now: dt.datetime) -> Pending:
@@ -40,6 +43,8 @@ def pending(connection: Connection, now: dt.datetime) -> Pending:
             ).label("campaigns"),
             links.any_is_outdated(now.date()).label("links"),
             staging.any_waits(now).label("stages"),
+            uploads.any_waits(now).label("uploads"),
+            transfers.any_due(RULE, now).label("imports"),
         )
     ).one()
     waits = Pending(*(bool(value) for value in row))

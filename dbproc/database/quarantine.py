@@ -109,9 +109,11 @@ def stored_names(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(statement.order_by(_TABLE.c.quarantine_id.desc()))}
 
 
-def entries(connection: Connection, limit: int | None = 100) -> list[QuarantineRow]:
-    """What is in quarantine, the latest first; at most so much of it."""
+def entries(connection: Connection, limit: int | None = 100, after: int | None = None) -> list[QuarantineRow]:
+    """What is in quarantine, the latest first; at most so much of it, after an entry."""
     statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(_TABLE.c.quarantine_id < after)
     return [QuarantineRow(**row) for row in connection.execute(statement).mappings()]
 
 

@@ -116,13 +116,15 @@ def flush(connection: Connection) -> int:
     return connection.execute(delete(_QUEUE)).rowcount
 
 
-def entries(connection: Connection, products: Sequence[str] = ()) -> list[QueueRow]:
-    """What is queued, for people: file, product, date, since when and why; in the order of levels and dates."""
+def entries(connection: Connection, products: Sequence[str] = (), limit: int | None = None) -> list[QueueRow]:
+    """What is queued, for people, at most so much: file, product, date, since when and why; in the order of levels and
+    dates."""
     statement = (
         select(*columns_of(QueueRow, _QUEUE, schema.product, _FILE))
         .join(_FILE, _FILE.c.file_id == _QUEUE.c.file_id)
         .join(schema.product, schema.product.c.product_id == _FILE.c.product_id)
         .order_by(_FILE.c.data_level, _FILE.c.utc_file_date, _FILE.c.filename)
+        .limit(limit)
     )
     if products:
         statement = statement.where(schema.product.c.product_name.in_(products))

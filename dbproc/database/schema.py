@@ -45,6 +45,7 @@ from dbproc.core.states import (
     ReplicaState,
     SampleVerdict,
     StageState,
+    UploadWay,
 )
 from dbproc.core.transfers import OPEN as OPEN_TRANSFERS
 from dbproc.core.transfers import Task as TransferTask
@@ -126,6 +127,8 @@ mission = Table(
     Column("stores", Text, nullable=False, server_default="[]"),
     Column("replicates", Text, nullable=False, server_default="[]"),
     Column("areas", Text, nullable=False, server_default="[]"),
+    Column("service", Text, nullable=False, server_default="[]"),
+    Column("monitor", Text, nullable=False, server_default="[]"),
     CheckConstraint(_one_of("on_code_edit", CodeEditPolicy), name="on_code_edit"),
     CheckConstraint("digest IN ('sha256', 'blake3')", name="digest"),
     CheckConstraint("settle_seconds >= 0 AND retry_seconds >= 0 AND retry_limit >= 0", name="not_negative"),
@@ -510,9 +513,11 @@ logging = Table(
     Column("lock_mark", Text),
     Column("jobs_done", Integer),
     Column("jobs_known", Integer),
+    Column("exit_status", SmallInteger),
 )
 """A run, or a command that keeps runs away; the open row, ``currently_processing``, is the lock. ``lock_mark`` is the
-mark of the file that its holder keeps locked, ``.dbproc/lock``. ``jobs_done`` of ``jobs_known``: how far it is."""
+mark of the file that its holder keeps locked, ``.dbproc/lock``. ``jobs_done`` of ``jobs_known``: how far it is.
+``exit_status``: what a run ended with; null where that is not known."""
 
 attempt = Table(
     "attempt",
@@ -910,6 +915,74 @@ stagefile = Table(
 """A file of such a request. ``placed``: what the system said of it when it was put there; expiry removes it only as
 long as that holds."""
 
+token = Table(
+    "token",
+    METADATA,
+    Column("token_id", Integer, primary_key=True),
+    Column("word", String(20), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("shasum", Text, nullable=False),
+    Column("created_time", UtcTime, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("expires_time", UtcTime),
+    Column("used_time", UtcTime),
+    Column("revoked_time", UtcTime),
+    Column("parent", String(20), nullable=False, server_default=""),
+)
+"""A token of the service, ``dbp_WORD_SECRET``; ``shasum`` is the SHA-256 of the secret, which is kept nowhere. A
+session of the page is one, too; ``parent`` names the token with which somebody logged in.
+``owner``: whose what is sent with it is; ``scopes``: JSON list; ``user`` made it; ``used_time``: to the hour."""
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("audit_id", BIG_ID, primary_key=True),
+    Column("time", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("token", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    Column("result", Text, nullable=False),
+    Column("request", Text, nullable=False, server_default=""),
+    Column("previous", Text, nullable=False),
+    Column("shasum", Text, nullable=False),
+)
+"""What was done by way of the service, and to its tokens; nothing in here is ever changed or removed. ``shasum`` is the
+digest of all other columns, ``previous`` among them: the ``shasum`` of the entry before."""
+
+upload = Table(
+    "upload",
+    METADATA,
+    Column("upload_id", BIG_ID, primary_key=True),
+    Column("word", String(40), nullable=False, unique=True),
+    Column("transfer_id", BIG_ID, ForeignKey("transfer.transfer_id"), nullable=False, index=True),
+    Column("way", String(10), nullable=False),
+    Column("owner", Text, nullable=False, index=True),
+    Column("token", Text, nullable=False, server_default=""),
+    Column("facts", Text, nullable=False, server_default="{}"),
+    Column("part_of", Text, nullable=False, server_default=""),
+    Column("chunk_size", BigInteger),
+    Column("expires_time", UtcTime),
+    CheckConstraint(_one_of("way", UploadWay), name="way"),
+)
+"""What a client sends, beside its transfer, which has its state, bytes and digest. ``word`` names it in URLs;
+``way``: by which protocol it comes; ``facts``: JSON, what the client said of it; ``part_of``: of a part that is put
+together with others, the word of the whole, or ``-`` as long as there is none."""
+
+uploadchunk = Table(
+    "uploadchunk",
+    METADATA,
+    Column("upload_id", BIG_ID, ForeignKey("upload.upload_id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("file_size", BigInteger, nullable=False),
+    Column("shasum", Text, nullable=False),
+)
+"""A chunk of an upload that comes in numbered chunks, in any order: its bytes are durable at their place."""
+
 OPEN_ATTEMPTS = (AttemptStatus.RUNNING, AttemptStatus.FAILED, AttemptStatus.REFUSED)
 OPEN_ITEMS = (ItemStatus.WAITING, ItemStatus.FAILED)
 FILE_VERSION = (
@@ -926,7 +999,7 @@ PARTIAL_INDEXES: tuple[tuple[str, tuple[Column[Any], ...], bool, str], ...] = (
     ("uq_file_version", FILE_VERSION, True, "replaced_by IS NULL"),
     ("ix_file_correction_id", (file.c.correction_id,), False, "correction_id IS NOT NULL"),
     ("ix_transfer_open", (transfer.c.transfer_id,), False, _one_of("state", OPEN_TRANSFERS)),
-    ("ix_transfer_arrived", (transfer.c.filename,), False, "file_id IS NULL AND task = 'fetch'"),
+    ("ix_transfer_arrived", (transfer.c.filename,), False, "file_id IS NULL AND task IN ('fetch', 'upload', 'import')"),
     ("ix_file_replaced_by", (file.c.replaced_by,), False, "replaced_by IS NOT NULL"),
 )
 """Name, columns, whether it is unique, and the rows that it covers: one active inspector of a product, one open run."""
@@ -999,4 +1072,38 @@ def views(dialect: str) -> dict[str, str]:
         "lineage": LINEAGE,
         "unixtime": UNIXTIME[dialect],
         "instrumentproductlink": INSTRUMENTPRODUCTLINK,
+    }
+
+
+_NEVER = "an entry of the audit trail is never changed or removed"
+_NO_CHANGE_ON_SQLITE = f"""
+CREATE TRIGGER {{name}}
+BEFORE {{event}} ON audit{{when}}
+BEGIN
+  SELECT RAISE(ABORT, '{_NEVER}');
+END
+"""
+_NO_CHANGE_ON_SERVERS = """
+CREATE TRIGGER {name}
+BEFORE {event} ON audit
+FOR EACH STATEMENT EXECUTE FUNCTION audit_refusal()
+"""
+AUDIT_REFUSAL = f"""
+CREATE FUNCTION audit_refusal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '{_NEVER}' USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
+
+
+def triggers(dialect: str) -> dict[str, str]:
+    """The ``CREATE TRIGGER`` statement of each trigger, by name; those of servers call :data:`AUDIT_REFUSAL`."""
+    if dialect == "postgresql":
+        events = {"audit_change": "UPDATE OR DELETE", "audit_truncate": "TRUNCATE"}
+        return {name: _NO_CHANGE_ON_SERVERS.format(name=name, event=event) for name, event in events.items()}
+    again = "\nWHEN EXISTS (SELECT 1 FROM audit WHERE audit_id = NEW.audit_id)"
+    return {
+        "audit_change": _NO_CHANGE_ON_SQLITE.format(name="audit_change", event="UPDATE", when=""),
+        "audit_delete": _NO_CHANGE_ON_SQLITE.format(name="audit_delete", event="DELETE", when=""),
+        "audit_replace": _NO_CHANGE_ON_SQLITE.format(name="audit_replace", event="INSERT", when=again),
     }

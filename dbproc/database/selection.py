@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_
 
+from dbproc.core.errors import UserError
 from dbproc.core.filenames import TIME_OF_DAY, compile_format, keywords_of, keywords_text
 from dbproc.core.lookup import number_named
+from dbproc.core.model import Period
 from dbproc.core.periods import ALWAYS
-from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, require_fields
+from dbproc.core.slot_text import EVERY_SLOT, SlotChoice, choice_of, require_fields
 from dbproc.core.states import EXISTING, Quality, Standing
 from dbproc.database import data_releases, schema
 from dbproc.database._queries import FILE, is_here, is_newest, standing, version_columns
@@ -45,6 +48,74 @@ class Selection:
         """Whether nothing is given that tells some files from others, but how they stand."""
         given = (self.names, self.products, self.qualities, self.digest, self.text, self.run is not None, self.release)
         return self.slots.is_empty and not any(given)
+
+
+def selection_of(
+    names: Sequence[str] = (),
+    products: Sequence[str] = (),
+    *,
+    start: Period | None = None,
+    end: Period | None = None,
+    keys: Sequence[str] = (),
+    newest: bool = False,
+    missing: bool = False,
+    withdrawn: bool = False,
+    former: bool = False,
+    offloaded: bool = False,
+    digest: str | None = None,
+    text: str = "",
+    run: int | None = None,
+    release: str = "",
+    qualities: Sequence[str] = (),
+    standings: frozenset[Standing] = EXISTING,
+) -> Selection:
+    """The files that are meant by what a person gives: those of some `standings`, if nothing else is said.
+
+    Raises
+    ------
+    UserError
+        What is given contradicts itself.
+    """
+    out = frozenset(_out_of_place(missing=missing, withdrawn=withdrawn, former=former))
+    out |= {Standing.OFFLOADED} if offloaded else frozenset()
+    if newest and out - EXISTING:
+        raise UserError("the newest files are in their places; leave out --newest, or --missing, --withdrawn, --former")
+    anywhere = names or digest
+    return Selection(
+        names=tuple(names),
+        products=tuple(products),
+        slots=choice_of(start, end, keys),
+        newest=newest,
+        standings=out or (frozenset() if anywhere else standings),
+        qualities=frozenset(map(Quality, qualities)),
+        digest=digest or "",
+        text=text,
+        run=run,
+        release=release,
+    )
+
+
+def _out_of_place(*, missing: bool, withdrawn: bool, former: bool) -> Iterator[Standing]:
+    if missing:
+        yield Standing.LOST
+    if withdrawn:
+        yield from (Standing.WITHDRAWN, Standing.FOLLOWING)
+    if former:
+        yield from (Standing.REPLACED, Standing.REAPED)
+
+
+def read_digest(text: str) -> str:
+    """A digest with the name of its algorithm, or the beginning of one.
+
+    Raises
+    ------
+    UserError
+        It is none.
+    """
+    found = text.strip().lower()
+    if not re.fullmatch("(sha256|blake3):[0-9a-f]{4,64}", found):
+        raise UserError(f"{text!r} is no digest; write sha256:… or blake3:… with at least four digits")
+    return found
 
 
 def selected(connection: Connection, selection: Selection) -> Iterator[FileRow]:

@@ -191,8 +191,8 @@ def staged(connection: Connection, stage_id: int) -> list[StagedFile]:
     ]
 
 
-def counts(connection: Connection, *, everything: bool = False) -> list[StageCount]:
-    """The requests that are not at an end, or all, with how far each is."""
+def counts(connection: Connection, *, everything: bool = False, user: str | None = None) -> list[StageCount]:
+    """The requests that are not at an end, or all, with how far each is; of a user, or of everybody."""
     in_state = {
         state.value: func.coalesce(func.sum(case((_FILE.c.state == state, 1), else_=0)), 0) for state in StageState
     }
@@ -201,6 +201,8 @@ def counts(connection: Connection, *, everything: bool = False) -> list[StageCou
     statement = select(*columns).outerjoin(_FILE, _FILE.c.stage_id == _STAGE.c.stage_id).group_by(_STAGE.c.stage_id)
     if not everything:
         statement = statement.where(_STAGE.c.removed_time.is_(None))
+    if user is not None:
+        statement = statement.where(_STAGE.c.user == user)
     rows = connection.execute(statement.order_by(_STAGE.c.stage_id)).mappings()
     sums = ("waiting", "placed", "failed", "removed", "size")
     return [

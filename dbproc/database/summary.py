@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from dbproc.core.states import Standing
 from dbproc.database import schema
@@ -33,6 +33,7 @@ class RunRow:
     processing_start_time: dt.datetime  #: when it began
     processing_end_time: dt.datetime | None  #: when it ended; null: it has not
     comment: str | None  #: how it ended
+    exit_status: int | None  #: what it ended with; null: it has not, or nobody knows
     hostname: str  #: the machine that it ran on
     pid: int  #: its process there
     jobs_done: int | None  #: how many jobs it has ended
@@ -41,22 +42,28 @@ class RunRow:
 
 def products_in_numbers(connection: Connection) -> list[ProductInNumbers]:
     """Each product with how many of its files exist, and the first and last date of these; a retired one as long as
-    there are files of it."""
-    product = schema.product
-    first, last = func.min(FILE.c.utc_file_date), func.max(FILE.c.utc_file_date)
-    named = {"product": product.c.product_name, "files": func.count(FILE.c.file_id), "first": first, "last": last}
-    statement = (
-        select(*columns_of(ProductInNumbers, product, **named))
-        .outerjoin(FILE, and_(FILE.c.product_id == product.c.product_id, FILE.c.exists_on_disk))
-        .group_by(product.c.product_id, product.c.product_name, product.c.level)
-        .order_by(product.c.level, product.c.product_name)
-    )
+    there are files of it. Of what exists only the index is read: it may be millions."""
+    product, mine = schema.product, FILE.c.product_id == schema.product.c.product_id
+    date = select(FILE.c.utc_file_date).where(mine, FILE.c.exists_on_disk).limit(1)
+    first = date.order_by(FILE.c.utc_file_date).scalar_subquery()
+    last = date.order_by(FILE.c.utc_file_date.desc()).scalar_subquery()
+    columns = (product.c.product_id, product.c.product_name.label("product"), product.c.level)
+    statement = select(*columns, first.label("first"), last.label("last"))
+    statement = statement.order_by(product.c.level, product.c.product_name)
+    known, absent = _counts(connection), _counts(connection, ~FILE.c.exists_on_disk)
     taken_back = standing(FILE).in_([Standing.WITHDRAWN, Standing.FOLLOWING])
-    counts = select(product.c.product_name, func.count()).join(FILE, FILE.c.product_id == product.c.product_id)
-    found = connection.execute(counts.where(~FILE.c.exists_on_disk, taken_back).group_by(product.c.product_name))
-    withdrawn: dict[str, int] = {row[0]: row[1] for row in found}
-    rows = connection.execute(statement).mappings()
-    return [ProductInNumbers(**row, withdrawn=withdrawn.get(row["product"], 0)) for row in rows]
+    withdrawn = _counts(connection, ~FILE.c.exists_on_disk, taken_back)
+    return [
+        ProductInNumbers(**row, files=known.get(number, 0) - absent.get(number, 0), withdrawn=withdrawn.get(number, 0))
+        for row in map(dict, connection.execute(statement).mappings())
+        for number in [row.pop("product_id")]
+    ]
+
+
+def _counts(connection: Connection, *conditions: ColumnElement[bool]) -> dict[int, int]:
+    """How many files there are of each product, of those for which something holds."""
+    statement = select(FILE.c.product_id, func.count()).where(*conditions).group_by(FILE.c.product_id)
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def jobs_progressed(connection: Connection, run_id: int, done: int, known: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, exists, func, insert, or_, select, text, update
 
 from dbproc.core.model import LONGEST_DELAY
 from dbproc.core.transfers import OPEN, Order, Spot, Task, Transfer, TransferState, before
@@ -85,7 +85,9 @@ def arrived(connection: Connection, names: Sequence[str] | None = None) -> list[
     complete = [state for state in TransferState if state.is_complete]
     columns = (_T.c.transfer_id, _T.c.filename, func.coalesce(_T.c.shasum, ""), _T.c.placed)
     # the words of the index stand in the statement, so that every database uses it
-    statement = select(*columns).where(text("file_id IS NULL AND task = 'fetch'"), _T.c.state.in_(complete))
+    statement = select(*columns).where(
+        text("file_id IS NULL AND task IN ('fetch', 'upload', 'import')"), _T.c.state.in_(complete)
+    )
     parts = [statement] if names is None else [statement.where(_T.c.filename.in_(some)) for some in batches(names)]
     return [Arrived(*row) for part in parts for row in connection.execute(part.order_by(_T.c.transfer_id))]
 
@@ -111,15 +113,22 @@ def listed(
     rule: str | None = None,
     filename: str | None = None,
     limit: int | None = None,
+    after: int | None = None,
+    user: str | None = None,
 ) -> list[Transfer]:
-    """Transfers in some of the states, of a rule or of those that begin with its word, of a file; the latest first."""
+    """Transfers in some of the states, of a rule or of those that begin with its word, of a file, of a user; the latest
+    first, or those after one."""
     statement = select(_T).order_by(_T.c.transfer_id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(_T.c.transfer_id < after)
     if states is not None:
         statement = statement.where(_T.c.state.in_(sorted(states)))
     if rule is not None:
         statement = statement.where(or_(_T.c.rule == rule, _T.c.rule.startswith(f"{rule} ", autoescape=True)))
     if filename is not None:
         statement = statement.where(_T.c.filename == filename)
+    if user is not None:
+        statement = statement.where(_T.c.user == user)
     return [transfer_of(row) for row in connection.execute(statement).mappings()]
 
 
@@ -158,6 +167,18 @@ def rules_due(connection: Connection, now: dt.datetime) -> list[str]:
     return list(connection.scalars(statement))
 
 
+def any_due(rule: str, now: dt.datetime) -> ColumnElement[bool]:
+    """Whether a transfer of a rule waits whose time has come, or is at work: one that ended may have left it."""
+    is_at_work = _T.c.state.in_((TransferState.MOVING, TransferState.CHECKING))
+    return exists(select(_T.c.transfer_id).where(_T.c.rule == rule, or_(_is_due(now), is_at_work)))
+
+
+def held_by(connection: Connection, rule: str, user: str) -> int:
+    """How many transfers of a rule a user has that are not at an end."""
+    statement = select(func.count()).where(_T.c.rule == rule, _T.c.user == user, _T.c.state.in_(OPEN))
+    return connection.scalar(statement) or 0
+
+
 def _is_due(now: dt.datetime) -> ColumnElement[bool]:
     """Waits, and its time has come; or is so far ahead that a clock set it that was wrong."""
     is_time = or_(_T.c.next_try.is_(None), _T.c.next_try <= now, _T.c.next_try > now + _LONGEST)
@@ -181,6 +202,16 @@ def counts(connection: Connection) -> dict[tuple[str, TransferState], int]:
     """How many transfers of each rule are in each state."""
     statement = select(_T.c.rule, _T.c.state, func.count()).group_by(_T.c.rule, _T.c.state)
     return {(rule, TransferState(state)): count for rule, state, count in connection.execute(statement)}
+
+
+def unfinished(connection: Connection) -> dict[str, dict[TransferState, int]]:
+    """How many transfers of each rule are in each state in which they are not complete."""
+    states = [state for state in TransferState if not state.is_complete]
+    found: dict[str, dict[TransferState, int]] = {}
+    counted = select(_T.c.rule, _T.c.state, func.count()).where(_T.c.state.in_(states)).group_by(_T.c.rule, _T.c.state)
+    for rule, state, count in connection.execute(counted.order_by(_T.c.rule)):
+        found.setdefault(rule, {})[TransferState(state)] = count
+    return found
 
 
 def _select(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Transfer]:

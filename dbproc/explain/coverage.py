@@ -46,8 +46,8 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.store import Store, Transaction
 from dbproc.explain.causes import maker_of
 from dbproc.explain.deliveries import Came, Deliveries
-from dbproc.explain.status import standing_failures
 from dbproc.run.decide import facts_in, periods_of
+from dbproc.run.failures import standing_failures
 
 _DAILY = Cadence(Timebase.DAILY)
 _NOT_THERE = (Mark.MISSING, Mark.LATE, Mark.GONE)

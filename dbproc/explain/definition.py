@@ -10,6 +10,7 @@ from dbproc.core.errors import NO_MISSION, NotFoundError
 from dbproc.core.keys import Form, keys
 from dbproc.core.lookup import number_named
 from dbproc.core.spec import Definition, MissionSpec
+from dbproc.database.definition.load import load_definition
 from dbproc.database.definition.specs import NumberedDefinition, numbered_definition
 from dbproc.database.store import Store
 from dbproc.mission.input_words import input_words
@@ -159,6 +160,13 @@ def processes(store: Store, names: tuple[str, ...] = (), *, only_required: bool 
         for number, name in _chosen("process", found.processes, names)
         for spec in (found.definition.processes[name],)
     )
+
+
+def product_names(store: Store) -> list[str]:
+    """The products of the mission file, by level and name."""
+    with store.begin() as connection:
+        known = load_definition(connection).products.values()
+    return [each.name for each in sorted(known, key=lambda each: (each.level, each.name))]
 
 
 def _read(store: Store) -> NumberedDefinition:

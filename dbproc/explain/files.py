@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbproc.core.answers import extended
+from dbproc.core.model import Mission
 from dbproc.database.definition.load import load_mission
-from dbproc.database.files import FileRow
+from dbproc.database.files import FileRow, find_file
 from dbproc.database.replicas import stores_with
 from dbproc.database.selection import PAGE, Selection, page_of
 from dbproc.database.store import Store
@@ -37,10 +38,29 @@ def listed(store: Store, selection: Selection) -> Iterator[ListedFile]:
         rows = page_of(connection, selection)
         stores = stores_with(connection, [row.file_id for row in rows])
     while rows:
-        for row in rows:
-            yield extended(ListedFile, row, path=place_of(mission, row), stores=stores.get(row.file_id, ()))
+        yield from _shown(mission, rows, stores)
         if len(rows) < PAGE:
             return
         with store.begin() as connection:
             rows = page_of(connection, selection, rows[-1])
             stores = stores_with(connection, [row.file_id for row in rows])
+
+
+def page(store: Store, selection: Selection, after: int | None, size: int) -> list[ListedFile]:
+    """At most so many of the files that are meant: the first, or those that follow the file of a number.
+
+    Raises
+    ------
+    NotFoundError
+        As :func:`listed`; or there is no file of this number.
+    """
+    with store.begin() as connection:
+        mission = load_mission(connection)
+        before = None if after is None else find_file(connection, str(after))
+        rows = page_of(connection, selection, before, size)
+        return list(_shown(mission, rows, stores_with(connection, [row.file_id for row in rows])))
+
+
+def _shown(mission: Mission, rows: Sequence[FileRow], stores: Mapping[int, tuple[str, ...]]) -> Iterator[ListedFile]:
+    for row in rows:
+        yield extended(ListedFile, row, path=place_of(mission, row), stores=stores.get(row.file_id, ()))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape
 
 from dbproc.core.model import Definition
@@ -11,10 +12,10 @@ from dbproc.core.model import Definition
 _HEIGHT, _GAP, _ACROSS, _LETTER = 34, 16, 70, 8
 _SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"
-     font-family="sans-serif" font-size="13" role="img" aria-label="Products and processes of {name}">
+     font-family="sans-serif" font-size="13" role="{role}" aria-label="{title}">
 <defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">
-<path d="M0 0 10 5 0 10z" fill="#37474f"/></marker></defs>
-<rect width="{width}" height="{height}" fill="#ffffff"/>
+<path class="tip" d="M0 0 10 5 0 10z" fill="#37474f"/></marker></defs>
+<rect class="ground" width="{width}" height="{height}" fill="#ffffff"/>
 {drawn}
 </svg>
 """
@@ -96,8 +97,19 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def svg(drawn: Graph) -> str:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a picture within a page is: what it is called; by the place of a node where it leads to, and further classes
+    of its style."""
+
+    title: str
+    addresses: Mapping[int, str]
+    classes: Mapping[int, str] = field(default_factory=dict)
+
+
+def svg(drawn: Graph, look: Look | None = None) -> str:
     """The picture as SVG, a column for each step."""
+    look = look or Look(f"Products and processes of {drawn.mission}", {})
     columns: dict[int, list[int]] = defaultdict(list)
     for position, node in enumerate(drawn.nodes):
         columns[node.rank].append(position)
@@ -107,14 +119,24 @@ def svg(drawn: Graph) -> str:
         lefts[rank], left = left, left + widths[rank] + _ACROSS
     tops = _tops(drawn, columns)
     height = max(tops.values(), default=0) + _HEIGHT + 20
-    shapes = [_shape(node, lefts[node.rank], tops[i], widths[node.rank]) for i, node in enumerate(drawn.nodes)]
+    shapes = [
+        _linked(_shape(node, lefts[node.rank], tops[i], widths[node.rank], look.classes.get(i, "")), look, i)
+        for i, node in enumerate(drawn.nodes)
+    ]
     arrows = []
     for edge in drawn.edges:
         one, other = drawn.nodes[edge.source], drawn.nodes[edge.target]
         begin, end = lefts[one.rank] + widths[one.rank], lefts[other.rank] - 2
         arrows.append(_arrow(begin, tops[edge.source], end, tops[edge.target], is_optional=edge.is_optional))
-    name = escape(drawn.mission, quote=True)
-    return _SVG.format(width=max(left - _ACROSS + 20, 60), height=height, name=name, drawn="\n".join(arrows + shapes))
+    size = {"width": max(left - _ACROSS + 20, 60), "height": height}
+    role = "group" if look.addresses else "img"  # what is a picture has no links for whoever hears the page
+    return _SVG.format(**size, role=role, title=escape(look.title, quote=True), drawn="\n".join(arrows + shapes))
+
+
+def _linked(shape: str, look: Look, place: int) -> str:
+    """A shape that leads to something."""
+    address = look.addresses.get(place)
+    return shape if address is None else f'<a href="{escape(address, quote=True)}">{shape}</a>'
 
 
 def _tops(drawn: Graph, columns: dict[int, list[int]]) -> dict[int, int]:
@@ -132,10 +154,12 @@ def _tops(drawn: Graph, columns: dict[int, list[int]]) -> dict[int, int]:
     return tops
 
 
-def _shape(node: Node, left: int, top: int, width: int) -> str:
+def _shape(node: Node, left: int, top: int, width: int, kind: str = "") -> str:
     radius, fill = (_HEIGHT // 2, "#fff3e0") if node.is_process else (4, "#e3f2fd")
+    classes = f"{'process' if node.is_process else 'product'} {kind}".rstrip()
     return (
-        f'<rect x="{left}" y="{top}" width="{width}" height="{_HEIGHT}" rx="{radius}" fill="{fill}" stroke="#37474f"/>'
+        f'<rect class="{classes}" x="{left}" y="{top}" width="{width}" height="{_HEIGHT}" rx="{radius}" fill="{fill}"'
+        ' stroke="#37474f"/>'
         f'<text x="{left + width // 2}" y="{top + 22}" text-anchor="middle" fill="#102027">{escape(node.name)}</text>'
     )
 
@@ -144,4 +168,4 @@ def _arrow(begin: int, top: int, end: int, below: int, *, is_optional: bool) -> 
     one, other, bend = top + _HEIGHT // 2, below + _HEIGHT // 2, _ACROSS // 2
     dashed = ' stroke-dasharray="5 4"' if is_optional else ""
     way = f"M{begin} {one}C{begin + bend} {one} {end - bend} {other} {end} {other}"
-    return f'<path d="{way}" fill="none" stroke="#37474f" marker-end="url(#tip)"{dashed}/>'
+    return f'<path class="edge" d="{way}" fill="none" stroke="#37474f" marker-end="url(#tip)"{dashed}/>'

@@ -65,6 +65,43 @@ def lineage(store: Store, name: str) -> Lineage:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A file and the nearest files that it came from and that came from it."""
+
+    file: FileRow  #: the file
+    ancestors: tuple[tuple[FileRow, int], ...]  #: what it came from, each with its distance in steps
+    descendants: tuple[tuple[FileRow, int], ...]  #: what came from it, likewise
+    links: tuple[tuple[int, int], ...]  #: the numbers of an input and of what was made from it
+    more_ancestors: bool  #: whether it came from further files
+    more_descendants: bool  #: whether further files came from it
+
+
+def nearby(store: Store, file_id: int, most: int) -> Family:
+    """The relatives of a file that are nearest, at most so many on each side: for a picture, however many there are.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such file.
+    """
+    with store.begin() as connection:
+        file = files.find_file(connection, str(file_id))
+        above = database_lineage.nearest(connection, file_id, most + 1, ancestors=True)
+        below = database_lineage.nearest(connection, file_id, most + 1, ancestors=False)
+        some = {file_id, *list(above)[:most], *list(below)[:most]}
+        rows = {row.file_id: row for row in files.rows_numbered(connection, sorted(some))}
+        links = database_lineage.links_among(connection, sorted(some))
+    return Family(
+        file=file,
+        ancestors=tuple((rows[number], above[number]) for number in list(above)[:most]),
+        descendants=tuple((rows[number], below[number]) for number in list(below)[:most]),
+        links=tuple(link for link in links if link[0] in rows),
+        more_ancestors=len(above) > most,
+        more_descendants=len(below) > most,
+    )
+
+
 def ancestry(answer: Lineage) -> Iterable[tuple[int, Relative, bool]]:
     """Walk the ancestors as a tree: depth, file, and whether its own ancestors were listed before."""
     sources = defaultdict(list)

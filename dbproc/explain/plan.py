@@ -39,13 +39,13 @@ from dbproc.database.store import Store
 from dbproc.database.waitingslots import WaitingRow
 from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.never_due import never_due
-from dbproc.explain.status import open_failures
 from dbproc.ingest import triage
 from dbproc.ingest.due import sources_due
 from dbproc.ingest.incoming import scan_mission
 from dbproc.ingest.ingest import accepted_words, fault_at_home
 from dbproc.products.inspection import Inspection
 from dbproc.run.decide import facts_of, periods_of
+from dbproc.run.failures import open_failures
 from dbproc.run.inputs import look
 from dbproc.run.lost import sources_of
 from dbproc.run.recall import FromStore, foreseen

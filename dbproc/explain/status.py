@@ -14,7 +14,6 @@ from dbproc.core.answers import INLINE, OPTIONAL, extended
 from dbproc.core.candidates import descendants
 from dbproc.core.errors import UserError
 from dbproc.core.model import Definition, Slot
-from dbproc.core.plan import State
 from dbproc.core.slot_text import (
     EVERY_SLOT,
     SlotChoice,
@@ -33,12 +32,13 @@ from dbproc.database.definition.load import load_definition
 from dbproc.database.quarantine import QuarantineRow
 from dbproc.database.store import Store, Transaction
 from dbproc.database.summary import ProductInNumbers, RunRow
+from dbproc.explain.disk import DiskSpace, forecast
 from dbproc.explain.expectations import LateProduct, WaitingSlot, late_products, waiting_slots
 from dbproc.explain.lost import LostFile, gone
 from dbproc.explain.never_due import never_due
 from dbproc.ingest.incoming import scan_mission
 from dbproc.run.copying import Shortage, shortages
-from dbproc.run.decide import decide, facts_in, periods_of
+from dbproc.run.failures import standing_failures
 from dbproc.run.unknown_files import half_moved
 from dbproc.system.machine import Judgement
 
@@ -163,43 +163,7 @@ class Status:
     sources: tuple[SourceNow, ...]  #: where files are fetched from
     few_copies: tuple[Shortage, ...]  #: files with fewer verified copies in stores than the mission wants
     staged: tuple[AreaUsage, ...]  #: what users have in their areas
-
-
-def open_failures(
-    connection: Transaction,
-    definition: Definition,
-    choice: SlotChoice = EVERY_SLOT,
-    limit: int = 50,
-    *,
-    dismissed: bool = False,
-) -> list[AttemptRow]:
-    """The failed or refused attempts whose slots are meant and still exist, latest first."""
-    numbers = standing_failures(connection, definition, choice, dismissed=dismissed)
-    return attempts.attempts_numbered(connection, numbers[:limit])
-
-
-def standing_failures(
-    connection: Transaction, definition: Definition, choice: SlotChoice = EVERY_SLOT, *, dismissed: bool = False
-) -> list[int]:
-    """The ids of the failed or refused attempts whose slots are meant and still exist, latest first; of those that
-    nobody has dismissed, or of the `dismissed` ones.
-
-    A slot no longer exists when its process or product is retired, no code is valid for its date, or its inputs are
-    gone or withdrawn; a failure is over when the output is up to date without it, unless it was forced.
-    """
-    failed = attempts.failed_slots(connection, dismissed=dismissed)
-    known, facts = definition.processes, facts_in(connection, definition)
-    slots = sorted(slot for _, slot, _ in failed if slot.process_id in known)
-    periods = periods_of(definition, facts, slots)
-    slots = [slot for slot in slots if choice.has(known[slot.process_id], slot, periods.get(slot))]
-    decisions = decide(definition, facts, slots, dt.datetime.now(dt.UTC))
-    states = {decision.slot: decision.state for decision in decisions}
-    return [
-        number
-        for number, slot, reasons in failed
-        if (state := states.get(slot, State.NOT_DUE)) not in (State.NOT_DUE, State.NO_CODE, State.WITHDRAW)
-        and (state is not State.UP_TO_DATE or any(reason.startswith("forced") for reason in reasons))
-    ]
+    disks: tuple[DiskSpace, ...]  #: the disks that the mission writes to, and when they will be full
 
 
 def waiting_for(definition: Definition, attempt: AttemptRow) -> tuple[Waiting, ...]:
@@ -281,6 +245,7 @@ def mission_status(store: Store, choice: SlotChoice = EVERY_SLOT, *, dismissed: 
             sources=sources,
             few_copies=few,
             staged=tuple(usage_in(connection, definition.mission)),
+            disks=forecast(connection, store),
         )
 
 

@@ -18,7 +18,7 @@ class ShownTransfer:
     """One file on its way from one place to another, or at its end."""
 
     transfer_id: int  #: its number
-    task: Task  #: ``fetch``, ``replicate``, ``recall``, ``heal`` or ``stage``
+    task: Task  #: ``fetch``, ``replicate``, ``recall``, ``heal``, ``stage``, ``upload`` or ``import``
     rule: str  #: what asked for it
     filename: str  #: the name of the file
     file_id: int | None  #: the file of the catalogue that it is of, or became
@@ -81,11 +81,13 @@ def transfers_like(
     rule: str | None = None,
     filename: str | None = None,
     limit: int | None = None,
+    after: int | None = None,
+    user: str | None = None,
 ) -> list[ShownTransfer]:
-    """Transfers in some of the states, of a rule, of a file; the latest first."""
+    """Transfers in some of the states, of a rule, of a file, of a user; the latest first, or those after one."""
     now = dt.datetime.now(dt.UTC)
     with store.begin() as connection:
-        return [shown(each, now) for each in transfers.listed(connection, states, rule, filename, limit)]
+        return [shown(each, now) for each in transfers.listed(connection, states, rule, filename, limit, after, user)]
 
 
 def transfer_numbered(store: Store, number: int) -> ShownTransfer:

@@ -11,6 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -124,13 +125,16 @@ def scan_mission(
         now=time.time(),
         pattern=pattern,
         returned=returned,
-        fetched=_fetched(store) if mission.sources else NOTHING,
+        fetched=_fetched(store, mission.incoming),
         has_companion=companion_names(definition),
     )
 
 
-def _fetched(store: Store) -> dict[str, str]:
-    """What the system said of the files that were fetched into incoming, and were not taken yet."""
+def _fetched(store: Store, directory: str) -> Mapping[str, str]:
+    """What the system said of the files that came into incoming by transfers, and were not taken yet."""
+    with suppress(OSError):
+        if not os.listdir(directory):
+            return NOTHING
     from dbproc.database import transfers
 
     with store.begin() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from dbproc.core.errors import PlacementError, UserError
 from dbproc.core.model import Move
@@ -14,6 +15,14 @@ from dbproc.database.store import Store
 from dbproc.storage import moves
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An entry whose file left the quarantine, or would leave it."""
+
+    quarantine_id: int  #: its number
+    file: str | None  #: the path where the file is now, or was; null where nothing was done
+
+
 def release(store: Store, quarantine_id: int, comment: str) -> str:
     """Put a file back into incoming under the name it came with; the next run takes it. Gives its path.
 
@@ -21,11 +30,8 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
     while a run is live.
     """
     with lock.holding(store, f"quarantine entry {quarantine_id} released"):
-        row, source = present(store, quarantine_id)
+        row, source, target = _releasable(store, quarantine_id)
         with store.begin() as connection:
-            target = os.path.join(load_mission(connection).incoming, row.filename)
-            if os.path.lexists(target):
-                raise UserError(f"{target} exists; let a run take it first, then release entry {quarantine_id}")
             move = Move(Purpose.QUARANTINE, source, target, row.shasum or "", placements.members_of(row.members))
             placements.announce(connection, [move])
         try:
@@ -38,6 +44,21 @@ def release(store: Store, quarantine_id: int, comment: str) -> str:
             quarantine.close_entry(connection, quarantine_id, discarded=False, comment=comment)
             placements.withdraw(connection, [move])
     return target
+
+
+def require_releasable(store: Store, quarantine_id: int) -> None:
+    """See that a file could be put back into incoming now; UserError as :func:`release`."""
+    _releasable(store, quarantine_id)
+
+
+def _releasable(store: Store, quarantine_id: int) -> tuple[quarantine.QuarantineRow, str, str]:
+    """The entry, where its file is, and where it would go."""
+    row, source = present(store, quarantine_id)
+    with store.begin() as connection:
+        target = os.path.join(load_mission(connection).incoming, row.filename)
+    if os.path.lexists(target):
+        raise UserError(f"{target} exists; let a run take it first, then release entry {quarantine_id}")
+    return row, source, target
 
 
 def discard(store: Store, quarantine_id: int, comment: str) -> str:

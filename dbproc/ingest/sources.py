@@ -7,7 +7,6 @@ told when it begins, changes or ends, and stops nothing else.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
 import re
 import time
@@ -23,11 +22,12 @@ from dbproc.core.retry import retry_delay
 from dbproc.core.states import NoticeEvent
 from dbproc.core.text import one_line, size_words
 from dbproc.core.transfers import Transfer, TransferState
-from dbproc.database import files, notices, remotefiles, transfers
+from dbproc.database import notices, remotefiles, transfers
 from dbproc.database.remotefiles import Look
 from dbproc.database.store import Store, Transaction
 from dbproc.ingest.look import FileAtSource, Found, ask, look
 from dbproc.transfers import line
+from dbproc.transfers.endings import link_taken
 from dbproc.transfers.places import SOURCE
 from dbproc.transfers.work import Live, Worked, work
 
@@ -192,7 +192,7 @@ class Fetch:
         """Tell how transfers ended."""
         for each in ended:
             self._tell(each)
-        self._link_taken([each for each in ended if each.state.is_complete])
+        link_taken(self._store, self._mission, [each for each in ended if each.state.is_complete])
         failed = [each for each in ended if each.state is TransferState.FAILED]
         happened = [
             (f"transfer {each.transfer_id} {each.ended}", f"{each.filename} of {self._rule}: {each.reason}")
@@ -201,20 +201,6 @@ class Fetch:
         if happened:
             with self._store.begin() as connection:
                 notices.enter(connection, NoticeEvent.SOURCE, happened)
-
-    def _link_taken(self, came: Sequence[Transfer]) -> None:
-        """Record which file of the catalogue each became that a run has taken before its end was recorded."""
-        incoming = self._mission.incoming
-        gone = {each.filename: each for each in came if not os.path.lexists(os.path.join(incoming, each.filename))}
-        if gone:
-            with self._store.begin() as connection:
-                known = files.known_by_name(connection, list(gone))
-                taken = {
-                    gone[name].transfer_id: file.file_id
-                    for name, file in known.items()
-                    if gone[name].digest == file.digest
-                }
-                transfers.ingested(connection, taken)
 
     def _still_away(self, connection: Transaction, before: Look | None) -> list[str]:
         """Why files wait that were not tried this time, as far as it was said before: that is not over."""

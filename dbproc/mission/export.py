@@ -13,6 +13,7 @@ from dbproc.core.durations import duration_text
 from dbproc.core.hooks import Hook
 from dbproc.core.keys import Form, keys
 from dbproc.core.places import AreaSpec, PlaceSpec, ReplicateSpec
+from dbproc.core.service import MonitorSpec, ServiceSpec
 from dbproc.core.spec import Definition, InputSpec, InspectorSpec, MissionSpec, ProcessSpec, ProductSpec
 
 _Group = tuple[str, str]
@@ -30,6 +31,8 @@ def export_toml(definition: Definition) -> str:
         *(_table("[store.{}]", store) for store in definition.mission.stores),
         *(_table("[[replicate]]", rule) for rule in definition.mission.replicates),
         *(_table("[area.{}]", area) for area in definition.mission.areas),
+        *(_table("[service]", table) for table in definition.mission.service),
+        *(_table("[monitor]", table) for table in definition.mission.monitor),
         *(_instrument(group, key) for group, key in groups.items() if key),
         *(_product(product, groups[product.satellite, product.instrument]) for product in products),
         *(text for process in processes for text in _process(process)),
@@ -58,7 +61,7 @@ def _mission(mission: MissionSpec, group: _Group) -> str:
     return _section(["[mission]", *_lines(_required(mission) | _unusual(mission) | groups)])
 
 
-def _table(head: str, spec: Hook | PlaceSpec | ReplicateSpec | AreaSpec) -> str:
+def _table(head: str, spec: Hook | PlaceSpec | ReplicateSpec | AreaSpec | ServiceSpec | MonitorSpec) -> str:
     """A table of the mission with a name."""
     return _section([head.format(_key(spec.name)), *_lines(_required(spec) | _unusual(spec))])
 

@@ -12,6 +12,7 @@ from dbproc.core.filenames import substitute
 from dbproc.core.keys import Form, keys
 from dbproc.core.model import KEPT_CODES
 from dbproc.core.places import FINGERPRINTS, AreaSpec, ReplicateSpec, SourceSpec, StoreSpec, kept_here, origins_here
+from dbproc.core.service import MonitorSpec, ServiceSpec
 from dbproc.core.spec import SHIPPED, Definition, MissionSpec, ProductSpec
 from dbproc.system.home import expanded
 
@@ -19,8 +20,8 @@ _MOST_ROUNDS = 8
 DIRECTORIES = ("root", "incoming", "quarantine", "codes", "inspectors")
 _FROM_DISK = ("ROOTDIR",)
 _WITH_CONSTANTS = frozenset({"url", "path", "digests", "directory"})
-_FILES = frozenset({"host_key", "ca_file"})
-AnyPlace = TypeVar("AnyPlace", SourceSpec, StoreSpec, ReplicateSpec, AreaSpec)
+_FILES = frozenset({"host_key", "ca_file", "textfile"})
+AnyPlace = TypeVar("AnyPlace", SourceSpec, StoreSpec, ReplicateSpec, AreaSpec, ServiceSpec, MonitorSpec)
 
 
 def filled(text: str, constants: Mapping[str, str]) -> str:
@@ -71,7 +72,7 @@ def with_whole_places(mission: MissionSpec) -> MissionSpec:
 
 
 def with_whole_paths(spec: AnyPlace, mission: MissionSpec) -> AnyPlace:
-    """A source, a store, an area with its constants filled in and its paths on this machine in normal form.
+    """A source, a store, an area, a single table with its constants filled in and its paths here in normal form.
 
     The files of credentials, host keys and certificates are absolute, or relative to the root.
     """

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from dbproc.core import copies, places
 from dbproc.core.errors import FormatError
 from dbproc.core.keys import keys
+from dbproc.core.likeness import no_such
 from dbproc.core.places import AreaSpec, Layout, PlaceSpec, ReplicateSpec, SourceSpec, StoreSpec, Trust
 from dbproc.core.remote_paths import Part, compile_path
 from dbproc.core.spec import Definition, KeyPath, MissionSpec
@@ -63,6 +64,21 @@ def place_problems(definition: Definition) -> Iterator[Problem]:
         elif isinstance(spec, ReplicateSpec):
             yield from _replicate(path, spec, definition)
     yield from _one_place(mission.stores)
+    yield from _service(mission)
+
+
+def _service(mission: MissionSpec) -> Iterator[Problem]:
+    """What cannot work of ``[service]``."""
+    for spec in mission.service:
+        for key, specs in (("area", mission.areas), ("rse", mission.stores)):
+            names, name = [each.name for each in specs], getattr(spec, key)
+            if name and name not in names:
+                yield Problem(("service", key), no_such({"rse": "store"}.get(key, key), name, names))
+        if bool(spec.issuer) != bool(spec.audience):
+            lacks, has = ("audience", "issuer") if spec.issuer else ("issuer", "audience")
+            yield Problem(
+                ("service", lacks), f"is missing, and {has} is there; tokens are of an issuer, for an audience"
+            )
 
 
 def _of(path: KeyPath, text: str | None) -> Iterator[Problem]:

@@ -84,6 +84,9 @@ def _value_problems(definition: Definition) -> Iterator[Problem]:
         yield from _faults(place, hook)
     for place, spec in tables(definition.mission):
         yield from _faults(place, spec)
+    for name, singles in (("service", definition.mission.service), ("monitor", definition.mission.monitor)):
+        for single in singles:
+            yield from _faults((name,), single)
     for product in definition.products.values():
         path: KeyPath = ("product", product.name)
         yield from _faults(path, product)

@@ -14,6 +14,7 @@ from dbproc.core.errors import DefinitionError
 from dbproc.core.hooks import Hook
 from dbproc.core.model import CodeEditPolicy
 from dbproc.core.places import AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
+from dbproc.core.service import MonitorSpec, ServiceSpec
 from dbproc.core.spec import (
     CodeSpec,
     Definition,
@@ -32,6 +33,7 @@ from dbproc.mission.toml_table import Table
 
 _POLICIES = [policy.value for policy in CodeEditPolicy]
 _PLACES = (("sources", "source", SourceSpec), ("stores", "store", StoreSpec), ("areas", "area", AreaSpec))
+_SINGLES: tuple[tuple[str, type[Any]], ...] = (("service", ServiceSpec), ("monitor", MonitorSpec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ def _places(top: Table, mission: MissionSpec) -> dict[str, Any]:
         field: [(name, (kind, name), content, spec) for name, content in top.named(kind).items()]
         for field, kind, spec in _PLACES
     }
+    for kind, spec in _SINGLES:
+        tables[kind] = [(kind, (kind,), top.content[kind], spec)] if top.has(kind) else []
     rules = top.tables("replicate")
     tables["replicates"] = [(str(at + 1), path, content, ReplicateSpec) for at, (path, content) in enumerate(rules)]
     return {field: tuple(_place(top, mission, *each) for each in found) for field, found in tables.items()}

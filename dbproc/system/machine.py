@@ -9,7 +9,9 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -137,8 +139,23 @@ def _pid_namespace() -> str | None:
         return None
 
 
+_acting: ContextVar[str] = ContextVar("acting", default="")
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """What is done meanwhile is done for a person who is known by a name, whoever runs this."""
+    token = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def user_name() -> str:
-    """Who runs this; a number where the system has no name for it."""
+    """Who acts: for whom this is done, or who runs this; a number where the system has no name for it."""
+    if name := _acting.get():
+        return name
     try:
         return getpass.getuser()
     except (KeyError, OSError):

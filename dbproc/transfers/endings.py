@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dbproc.core.model import Mission
 from dbproc.core.places import ROOT
 from dbproc.core.states import ReplicaState, StageState
 from dbproc.core.transfers import Task, Transfer, TransferState
-from dbproc.database import replicas, replication, staging, transfers
-from dbproc.database.store import Transaction
+from dbproc.database import files, replicas, replication, staging, transfers
+from dbproc.database.store import Store, Transaction
 from dbproc.storage.transfer import Moved
 from dbproc.transfers.places import STORE
 
@@ -95,6 +97,18 @@ def _enter_copy(connection: Transaction, transfer: Transfer, moved: Moved) -> No
             reason=moved.why,
             now=dt.datetime.now(dt.UTC),
         )
+
+
+def link_taken(store: Store, mission: Mission, came: Sequence[Transfer]) -> None:
+    """Record which file of the catalogue each became that a run has taken from incoming before its end was recorded."""
+    gone = {each.filename: each for each in came if not os.path.lexists(os.path.join(mission.incoming, each.filename))}
+    if gone:
+        with store.begin() as connection:
+            known = files.known_by_name(connection, list(gone))
+            taken = {
+                gone[name].transfer_id: file.file_id for name, file in known.items() if gone[name].digest == file.digest
+            }
+            transfers.ingested(connection, taken)
 
 
 def failed(connection: Transaction, transfer: Transfer, reason: str) -> bool:

@@ -6,9 +6,11 @@ one that is gone.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -55,4 +57,37 @@ def _is_locked(descriptor: int) -> bool:
         return False
     except OSError:
         return True  # this filesystem locks no files; the run's own lock keeps most of them apart
+    return True
+
+
+@contextmanager
+def claimed(mission: Mission, rule: str, first: int, count: int = 1) -> Iterator[bool]:
+    """Keep some numbers below a rule's line to oneself; False when somebody has one of them.
+
+    They are bytes of one file that are locked: whoever ends, however it does, holds none any more.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be made.
+    """
+    path = path_of(mission, rule)
+    try:
+        permissions.make_directories(os.path.dirname(path))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        raise StorageError(f"cannot make {path}: {error.strerror}; who receives files locks it") from error
+    try:
+        yield _are_locked(descriptor, first, count)
+    finally:
+        os.close(descriptor)
+
+
+def _are_locked(descriptor: int, first: int, count: int) -> bool:
+    """Locks belong to the opened file, not to the process: so threads of one keep each other out, too."""
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, first, count, 0)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES)  # any other: this filesystem locks no bytes
     return True

@@ -6,13 +6,14 @@ import os
 from urllib.parse import unquote, urlsplit
 
 from dbproc.core.errors import PermanentError
+from dbproc.core.imports import RULE, URL
 from dbproc.core.model import Mission
 from dbproc.core.places import INCOMING, ROOT, AreaSpec, PlaceSpec, SourceSpec
 from dbproc.core.transfers import Spot
 from dbproc.storage.stores.area import AreaPlace
 from dbproc.storage.stores.base import Place
 from dbproc.storage.stores.local import LocalPlace
-from dbproc.storage.stores.opening import open_place
+from dbproc.storage.stores.opening import open_place, open_url
 
 SOURCE, STORE, AREA = "source ", "store ", "area "
 """Before the names of sources, stores and areas."""
@@ -32,12 +33,14 @@ def open_named(mission: Mission, name: str) -> Place:
         return LocalPlace(mission.root, mission.outside)
     if name == INCOMING:
         return LocalPlace(mission.incoming)
+    if name.startswith(URL):
+        return open_url(_of_url(mission, name), mission.service.most_bytes)
     found = specified(mission, name)
     return AreaPlace(found.directory) if isinstance(found, AreaSpec) else open_place(found)
 
 
 def specified(mission: Mission, name: str) -> PlaceSpec | AreaSpec:
-    """What the mission file says of a source, a store or an area.
+    """What the mission file says of a source, a store, an area, or of all that clients name by a URL.
 
     Raises
     ------
@@ -49,11 +52,18 @@ def specified(mission: Mission, name: str) -> PlaceSpec | AreaSpec:
         (STORE, mission.stores),
         (AREA, mission.areas),
     )
+    if name.startswith(URL):
+        return _of_url(mission, name)
     for before, specs in kinds:
         for spec in specs:
             if name == before + spec.name:
                 return spec
     raise PermanentError(f"the mission file has no {name} any more; put it back, or cancel what needs it")
+
+
+def _of_url(mission: Mission, name: str) -> SourceSpec:
+    service = mission.service
+    return SourceSpec(name=RULE, url=name.removeprefix(URL), hosts=service.hosts, reserve=service.reserve)
 
 
 def is_here(mission: Mission, name: str) -> bool:

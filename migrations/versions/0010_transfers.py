@@ -26,7 +26,7 @@ WHERE f.exists_on_disk
       AND (g.interface_version, g.quality_version, g.revision_version)
         > (f.interface_version, f.quality_version, f.revision_version))
 """
-TASKS = "task IN ('fetch', 'replicate', 'recall', 'heal', 'stage')"
+TASKS = "task IN ('fetch', 'replicate', 'recall', 'heal', 'stage', 'upload', 'import')"
 STATES = "state IN ('waiting', 'moving', 'checking', 'verified', 'unverified', 'failed', 'cancelled')"
 OPEN_STATES = "state IN ('waiting', 'moving', 'checking')"
 REPLICA_STATES = "state IN ('verified', 'unverified', 'missing', 'corrupt')"
@@ -92,7 +92,7 @@ def _add_transfers() -> None:
     op.create_index("ix_transfer_rule", "transfer", ["rule", "state"])
     where = sa.text(OPEN_STATES)
     op.create_index("ix_transfer_open", "transfer", ["transfer_id"], sqlite_where=where, postgresql_where=where)
-    where = sa.text("file_id IS NULL AND task = 'fetch'")
+    where = sa.text("file_id IS NULL AND task IN ('fetch', 'upload', 'import')")
     op.create_index("ix_transfer_arrived", "transfer", ["filename"], sqlite_where=where, postgresql_where=where)
 
 

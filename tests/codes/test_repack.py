@@ -141,12 +141,17 @@ def test_members_that_were_compressed_one_by_one_are_read(tmp_path: Path) -> Non
         [{"id": py7zr.FILTER_LZMA, "preset": 1}],
         *([{"id": each}] for each in (py7zr.FILTER_BZIP2, py7zr.FILTER_DEFLATE, py7zr.FILTER_COPY)),
         *([{"id": each, "level": 3}] for each in (py7zr.FILTER_ZSTD, py7zr.FILTER_BROTLI)),
-        [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 20}],
     ],
 )
 def test_whatever_a_7z_is_compressed_by_it_is_read(tmp_path: Path, method: list[dict[str, int]]) -> None:
     files = {"noise": os.urandom(200_000), "nothing": b"", "zeros": bytes(3 << 20), "more": os.urandom(70_000)}
     assert contents(sevenzipped(tmp_path / "in.7z", files, filters=method)) == files
+
+
+def test_a_7z_compressed_by_ppmd_is_refused_before_its_library_sees_it(tmp_path: Path) -> None:
+    method = [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 20}]
+    with pytest.raises(Refusal, match=r"PPMd.*LZMA2"):
+        contents(sevenzipped(tmp_path / "in.7z", {"text": b"a" * 999}, filters=method))
 
 
 def test_fractions_of_seconds_are_kept_as_far_as_they_can_be(tmp_path: Path) -> None:

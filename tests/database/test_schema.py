@@ -91,6 +91,27 @@ def test_views_are_made_by_the_migrations_as_the_schema_has_them(store: Store) -
             assert connection.scalar(text("SELECT pg_get_viewdef(CAST(:n AS regclass))"), {"n": name}) == before
 
 
+def test_triggers_are_made_by_the_migrations_as_the_schema_has_them(store: Store) -> None:
+    expected = schema.triggers(store.dialect)
+    with store.begin() as connection:
+        if store.dialect == "sqlite":
+            found = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+            assert {name: sql.strip() for name, sql in found} == {name: sql.strip() for name, sql in expected.items()}
+            return
+        definitions = "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+        bodies = text("SELECT prosrc FROM pg_proc WHERE proname = 'audit_refusal'")
+        before, body = (
+            {name: str(how) for name, how in connection.execute(text(definitions))},
+            connection.scalar(bodies),
+        )
+        assert set(before) == set(expected)
+        connection.execute(text("DROP FUNCTION audit_refusal CASCADE"))
+        for statement in (schema.AUDIT_REFUSAL, *expected.values()):
+            connection.execute(text(statement))
+        assert {name: str(how) for name, how in connection.execute(text(definitions))} == before
+        assert connection.scalar(bodies) == body
+
+
 # --- views ---
 
 

@@ -34,6 +34,7 @@ ASKING = [
     "coverage",
     "completion bash",
     "idx --help",
+    "serve --help",
     "canary list",
     "compare DATABASE DATABASE",
     "links",
@@ -42,6 +43,7 @@ ASKING = [
     f"whereis {RAW}",
     "stages list",
     "transfers list",
+    "audit list",
 ]
 WORKING = [
     "init ROOT/../mission_other.sqlite",
@@ -68,6 +70,7 @@ WORKING = [
     "report --output ROOT/../report.html",
     "reprocess --product clean",
     "run",
+    "token create laptop",
     "unlock --reason why",
     "upgrade",
 ]

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dbproc.core.events import Report
 from dbproc.database.definition.load import load_mission
 from dbproc.database.store import open_store
 from dbproc.database.transfers import listed
 from dbproc.ingest.look import ask, look
-from dbproc.ingest.sources import Fetch
 from dbproc.transfers import line
+from dbproc.transfers.endings import link_taken
 from tests.kit.mission import Mission, name_of, product
 
 RAW = name_of("raw", 1)
@@ -171,7 +170,7 @@ def test_what_a_run_has_taken_before_its_end_is_recorded_is_known_as_fetched(
         with store.begin() as connection:
             specified = load_mission(connection)
             (came,) = listed(connection)
-        Fetch(store, specified, specified.sources[0], Report())._link_taken([came])
+        link_taken(store, specified, [came])
     assert mission.one("SELECT file_id FROM transfer") is not None
 
 

@@ -10,6 +10,9 @@ pgbouncer                                       pgbouncer
 localedef                                       libc-bin
 unshare                                         util-linux
 sshd                                            openssh-server
+promtool                                        prometheus
+chromium                                        chromium
+npm                                             npm
 '
 PATH="$PATH:/usr/sbin:/sbin"
 
@@ -45,4 +48,14 @@ fi
 if [ -n "$packages" ]; then
     echo "make test-system lacks:" $packages "; as root: apt-get install" $packages >&2
     exit 1
+fi
+
+# What browsers run in the tests: of npm, in build/, as no Python package has it.
+browser=build/browser
+if ! ls $browser/node_modules/uppy/dist/uppy.min.js $browser/node_modules/axe-core/axe.min.js > /dev/null 2>&1; then
+    scripts='uppy@6.0.1 axe-core@4.14.1'
+    if ! npm install --silent --no-audit --no-fund --ignore-scripts --prefix $browser $scripts > /dev/null; then
+        echo "make test-system lacks packages of npm: npm install --prefix $browser $scripts" >&2
+        exit 1
+    fi
 fi

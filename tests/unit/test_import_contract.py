@@ -12,7 +12,7 @@ import dbproc
 
 PACKAGE = Path(dbproc.__file__).parent
 FORMATS = {"OpenVisus", "h5py", "imagecodecs", "netCDF4", "tifffile"}
-HEAVY = FORMATS | {"alembic", "click", "matplotlib", "numpy", "sqlalchemy"}
+HEAVY = FORMATS | {"alembic", "click", "fastapi", "jwt", "matplotlib", "numpy", "sqlalchemy", "urllib3", "uvicorn"}
 
 
 def executed_on_import(node: ast.AST) -> Iterator[ast.AST]:

@@ -18,6 +18,7 @@ from dbproc.core.places import ROOT, Link, StoreSpec
 from dbproc.core.staging import Destination
 from dbproc.core.states import ReplicaState, Standing
 from dbproc.database import files, replicas
+from dbproc.database.definition.load import load_mission
 from dbproc.database.files import FileRow
 from dbproc.database.replicas import Replica
 from dbproc.database.selection import Selection, selected
@@ -60,6 +61,20 @@ class Origin:
     member: str = ""
     expected: tuple[str, ...] = ()
     expected_of: str = ""
+
+
+def told_apart(store: Store, names: Sequence[str]) -> tuple[list[str], tuple[StoreFile, ...]]:
+    """Names of files, and the files of stores among them, which are written ``STORE:PATH``."""
+    with store.begin() as connection:
+        stores = {spec.name for spec in load_mission(connection).stores}
+    catalogued, of_stores = [], []
+    for name in names:
+        before, colon, path = name.partition(":")
+        if colon and before in stores:
+            of_stores.append(StoreFile(store=before, path=path))
+        else:
+            catalogued.append(name)
+    return catalogued, tuple(of_stores)
 
 
 def of_selection(store: Store, mission: Mission, selection: Selection, to: Destination, link: Link) -> list[Origin]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dbproc.changes.staging.answer import StageAnswer, answer, told
@@ -64,9 +64,24 @@ def rule_of(stage_id: int) -> str:
     return f"stage {stage_id}"
 
 
-def request(store: Store, wanted: Wanted, *, only_look: bool = False) -> StageAnswer:
+def request(
+    store: Store,
+    wanted: Wanted,
+    *,
+    only_look: bool = False,
+    besides: Callable[[Transaction, int], None] = lambda _, __: None,
+) -> StageAnswer:
     """Enter a request; nothing is placed yet. What the same user has asked for already is that request again: it
     expires as is asked now, and what failed, or is gone from its place, is tried anew.
+
+    Parameters
+    ----------
+    store, wanted
+        What is asked for.
+    only_look
+        Enter nothing.
+    besides
+        Enters what else belongs to it, in the same transaction, by its number.
 
     Raises
     ------
@@ -101,6 +116,7 @@ def request(store: Store, wanted: Wanted, *, only_look: bool = False) -> StageAn
             stage_id = known[0].stage_id if known else staging.enter(connection, row)
             staging.renew(connection, stage_id, row.expires_time)
             _enter(connection, mission, replace(row, stage_id=stage_id), known, fresh)
+            besides(connection, stage_id)
     return answer(store, stage_id)
 
 

@@ -13,7 +13,7 @@ from dbproc.changes.staging.rerouting import reroute
 from dbproc.core.places import Link
 from dbproc.database import staging
 from dbproc.database.definition.load import load_mission
-from dbproc.database.store import Store
+from dbproc.database.store import Store, Transaction
 from dbproc.storage import permissions
 from dbproc.transfers.work import Live, Worked
 from dbproc.transfers.work import work as move
@@ -69,10 +69,21 @@ def end(store: Store, stage_id: int) -> StageAnswer:
         There is no such request.
     """
     with store.begin() as connection:
-        staging.entry(connection, stage_id)
-        staging.expire(connection, stage_id, dt.datetime.now(dt.UTC))
-        give_up(connection, stage_id, "the request was ended")
+        ask_end(connection, stage_id)
     return work(store, stage_id)
+
+
+def ask_end(connection: Transaction, stage_id: int) -> None:
+    """Give up what waits of a request, and have the next run take out what is placed.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such request.
+    """
+    staging.entry(connection, stage_id)
+    staging.expire(connection, stage_id, dt.datetime.now(dt.UTC))
+    give_up(connection, stage_id, "the request was ended")
 
 
 def due(store: Store, now: dt.datetime) -> tuple[list[int], list[int]]:

@@ -42,6 +42,8 @@ _DICTIONARY = 16 << 20
 """The most that a compressor remembers, from a level above this on:"""
 _LARGER = 6
 _LONGEST_TARGET = 1 << 12
+_PPMD = b"\x03\x04\x01"
+"""The method whose library, pyppmd, ends the whole process or tells of other bytes with some data that is sound."""
 
 
 def read(archive: Path) -> Members:
@@ -51,9 +53,19 @@ def read(archive: Path) -> Members:
         with archive.open("rb") as stream, py7zr.SevenZipFile(stream) as packed:
             if packed.needs_password():
                 raise encrypted(archive)
+            _require_safe(archive, packed)
             yield from _members(archive, packed)
     except py7zr.PasswordRequired as error:
         raise encrypted(archive) from error
+
+
+def _require_safe(archive: Path, packed: Any) -> None:
+    streams = packed.header.main_streams
+    folders = [] if streams is None else streams.unpackinfo.folders
+    if any(coder["method"] == _PPMD for folder in folders for coder in folder.coders):
+        raise Refusal(
+            archive, "it is compressed by PPMd, which cannot be read safely", "Unpack it by hand and pack it by LZMA2"
+        )
 
 
 def _members(archive: Path, packed: Any) -> Members:

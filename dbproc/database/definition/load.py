@@ -16,6 +16,7 @@ from dbproc.core.errors import NO_MISSION, NotFoundError
 from dbproc.core.filenames import keywords_of
 from dbproc.core.keys import alike, from_columns
 from dbproc.core.periods import read_timebase
+from dbproc.core.service import monitor_of, service_of
 from dbproc.core.slots import key_fields
 from dbproc.core.spec import BUILT_IN_DIRECTORY, CodeSpec, InputSpec, ProcessSpec, file_named
 from dbproc.core.text_lists import parameters_of
@@ -94,6 +95,8 @@ def _mission(row: AnyRow) -> model.Mission:
         "quarantine": _absolute(root, spec.quarantine),
         "umask": int(spec.umask, 8),
         "group": spec.group or None,
+        "service": service_of(spec.service),
+        "monitor": monitor_of(spec.monitor),
         "run_in": _run_in(spec.run_in, root),
     }
     return model.Mission(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -22,6 +23,7 @@ from dbproc.core.errors import (
 from dbproc.core.redaction import masked
 from dbproc.database.store.faults import words
 from dbproc.database.store.naming import database_url, shown_name
+from dbproc.storage import disk
 
 Transaction = Connection
 """What :meth:`Store.begin` gives: committed when its block ends, rolled back when that raises."""
@@ -33,7 +35,7 @@ MAINTENANCE = ("postgres", "template1")
 
 _MAY_COME_OF_A_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnstorableError)
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 """The newest migration; a test holds it equal to what ``migrations/`` says."""
 
 
@@ -210,6 +212,15 @@ def schema_version(store: Store) -> str | None:
         if not holds_mission(connection):
             return None
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def is_writable(store: Store) -> bool:
+    """Whether anything can be recorded, as far as that is seen without keeping anybody waiting; nothing is."""
+    if store.file is not None:
+        directory = os.path.dirname(os.path.abspath(store.file))
+        return disk.fault(directory) is None and os.access(store.file, os.W_OK, effective_ids=True)
+    with store.begin() as connection:
+        return not store.is_server or connection.scalar(text("SHOW transaction_read_only")) == "off"
 
 
 def holds_mission(connection: Connection, schema: str = "") -> bool:

@@ -110,7 +110,10 @@ class Upload(Protocol):
         """All bytes were written: make them durable; nothing is published yet."""
 
     def read_back(self) -> Iterator[bytes]:
-        """The bytes as they are in the place, read from there and from no cache; before or after publication."""
+        """The bytes as they are in the place, read from there and from no cache; before or after publication.
+
+        Of what is written `alongside` these are the bytes that are durable by now and were not read back before.
+        """
 
     def publish(self) -> str:
         """Give the file its name, in one step and without overwriting.

@@ -18,6 +18,7 @@ from dbproc.storage.digest import state_of
 from dbproc.storage.renaming import rename
 from dbproc.storage.stores.base import CHUNK, Entry, partial_name, refuse_leading_out
 
+_HELD = 4 << 20  # bytes: the system drops its cache in pieces of up to 2 MiB, and none that is written to
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _PERMANENT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR)
 
@@ -211,13 +212,15 @@ class LocalUpload:
         if there > self.offset:
             os.ftruncate(self._descriptor, self.offset)
         self._at = self.offset
+        self._read = self._forgotten = 0
+        self._whole = False
 
     def _opened(self) -> int:
         return os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
     def prefix(self) -> Iterator[bytes] | None:
         """The bytes that are there already."""
-        return self._bytes(self._partial, self.offset)
+        return self._bytes(self._partial, 0, self.offset)
 
     def write(self, chunk: bytes) -> None:
         """Append bytes; the system begins at once to bring them to the disk."""
@@ -231,27 +234,44 @@ class LocalUpload:
         except OSError as error:
             raise self._fault(error) from error
 
+    def seek(self, position: int) -> None:
+        """Have the next bytes go to another place of the file; what is before it may be missing as yet."""
+        self._at = position
+        self._read, self._forgotten = min(self._read, position), min(self._forgotten, position)
+
     def checkpoint(self) -> int:
-        """Sync what was written."""
+        """Sync what was written, and have it no longer in memory."""
+        written = self._at
         try:
             os.fdatasync(self._descriptor)
+            if written - _HELD > self._forgotten:
+                self._forget(written - _HELD - self._forgotten)
+                self._forgotten = written - _HELD
         except OSError as error:
             raise self._fault(error) from error
-        return self._at
+        return written
 
     def finish(self) -> None:
         """Give it the mission's rights, and sync it."""
         permissions.give_open(self._descriptor)
         try:
             os.fsync(self._descriptor)
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.posix_fadvise(self._descriptor, 0, CHUNK, os.POSIX_FADV_WILLNEED)
+            self._forget(0)
+            os.posix_fadvise(self._descriptor, self._read, CHUNK, os.POSIX_FADV_WILLNEED)
         except OSError as error:
             raise self._fault(error) from error
+        self._whole = True
 
     def read_back(self) -> Iterator[bytes]:
-        """The bytes as they are on disk."""
-        return self._bytes(self._target if self._published else self._partial, None)
+        """The bytes as they are on disk, that were not read back before."""
+        path = self._target if self._published else self._partial
+        for chunk in self._bytes(path, self._read, None if self._whole else self._forgotten):
+            self._read += len(chunk)
+            yield chunk
+
+    def _forget(self, count: int) -> None:
+        """Have so many bytes that are synced, 0: all, no longer in memory, but on disk alone."""
+        os.posix_fadvise(self._descriptor, self._forgotten, count, os.POSIX_FADV_DONTNEED)
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""
@@ -288,13 +308,14 @@ class LocalUpload:
             return TemporaryError(f"what was written of {self._shown} is gone; something has removed it")
         return fault
 
-    def _bytes(self, path: str, count: int | None) -> Iterator[bytes]:
+    def _bytes(self, path: str, at: int, end: int | None) -> Iterator[bytes]:
+        """The bytes between two, as the disk has them; None: to the end of the file."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
             raise self._fault(error) from error
         try:
-            at, end = 0, os.fstat(descriptor).st_size if count is None else count
+            end = os.fstat(descriptor).st_size if end is None else end
             while at < end and (chunk := os.pread(descriptor, min(CHUNK, end - at), at)):
                 at += len(chunk)
                 yield chunk

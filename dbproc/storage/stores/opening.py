@@ -56,6 +56,22 @@ def open_place(spec: PlaceSpec) -> Place:
     return cast(Place, module.place(spec))
 
 
+def open_url(spec: PlaceSpec, most: int) -> Place:
+    """The place of one file at the URL of a specification, of which at most so many bytes are read.
+
+    Raises
+    ------
+    PermanentError
+        Its library is not installed.
+    """
+    lacking = missing(spec.scheme)
+    if lacking is not None:
+        raise PermanentError(lacking)
+    with _IMPORTING:
+        module = import_module("dbproc.storage.stores.url")
+    return cast(Place, module.place(spec, most))
+
+
 def missing(scheme: str) -> str | None:
     """Why places of a protocol cannot be used here, as a library is not installed, and what installs it; or None."""
     name = _MODULES.get(scheme, "local")

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbproc.cli.json_text import json_text
+from dbproc.core.json_text import json_text
 from dbproc.core.states import AttemptStatus
 from dbproc.core.version import Version
 from dbproc.explain.why_file import Choice

@@ -1,0 +1,54 @@
+"""How often somebody may ask: so many times at once, and so many a second in the long run. Kept in this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+_MOST = 10_000
+
+
+class Pace:
+    """Who asked how often; threads may share it.
+
+    Parameters
+    ----------
+    rate
+        How often a second in the long run.
+    burst
+        How often at once.
+    """
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._burst, self._clock = rate, max(burst, 1.0), clock
+        self._left: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, who: str) -> float:
+        """Let somebody ask once; the seconds after which they may ask again, 0 where they may ask now."""
+        with self._lock:
+            left = self._now(who)
+            if left < 1:
+                return (1 - left) / self._rate
+            self._left[who] = (left - 1, self._clock())
+            if len(self._left) > _MOST:
+                self._forget()
+            return 0.0
+
+    def wait(self, who: str) -> float:
+        """The seconds after which they may ask; nothing is taken."""
+        with self._lock:
+            left = self._now(who)
+        return 0.0 if left >= 1 else (1 - left) / self._rate
+
+    def _now(self, who: str) -> float:
+        left, at = self._left.get(who, (self._burst, self._clock()))
+        return min(self._burst, left + (self._clock() - at) * self._rate)
+
+    def _forget(self) -> None:
+        """Forget those who may ask as often as anybody; where all of them ask, the one who asked longest ago."""
+        before = len(self._left)
+        self._left = {who: kept for who, kept in self._left.items() if self._now(who) < self._burst}
+        if len(self._left) == before:
+            del self._left[min(self._left, key=lambda who: self._left[who][1])]

@@ -1,0 +1,1 @@
+"""The page: what commands say, in a browser; whole without JavaScript, with nothing from elsewhere."""

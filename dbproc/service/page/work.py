@@ -1,0 +1,69 @@
+"""What goes on: transfers, campaigns, and what runs and people did."""
+
+from __future__ import annotations
+
+from fastapi import Response
+
+from dbproc.core.errors import UserError
+from dbproc.core.transfers import OPEN, TransferState
+from dbproc.database import campaigns
+from dbproc.explain.definition import processes
+from dbproc.explain.forecast import campaign_outlook
+from dbproc.explain.history import history
+from dbproc.explain.transfers import transfer_numbered, transfers_like
+from dbproc.service.page.views import View, Viewing, page_router
+
+router = page_router()
+
+_ROWS = 100
+_EVENTS = 500
+_BY_DEFAULT = (*OPEN, TransferState.FAILED)
+
+
+@router.get("/transfers")
+def transfer_list(view: Viewing) -> Response:
+    """Files on their way, and those that failed; or in the states that are named."""
+    states = None if view.asked.flag("all") else _states(view) or _BY_DEFAULT
+    rows = transfers_like(
+        view.store, states, view.asked.text("rule"), view.asked.text("file"), _ROWS + 1, view.asked.number("after")
+    )
+    after = rows[_ROWS - 1].transfer_id if len(rows) > _ROWS else None
+    return view.show("transfers.html", rows=rows[:_ROWS], after=after, states=list(TransferState))
+
+
+def _states(view: View) -> tuple[TransferState, ...]:
+    try:
+        return tuple(map(TransferState, view.asked.many("state")))
+    except ValueError as error:
+        raise UserError(f"{error}; choose from {', '.join(TransferState)}") from error
+
+
+@router.get("/transfers/{number:int}")
+def transfer_page(view: Viewing, number: int) -> Response:
+    """One transfer."""
+    return view.show("transfer.html", row=transfer_numbered(view.store, number))
+
+
+@router.get("/campaigns")
+def campaign_list(view: Viewing) -> Response:
+    """All campaigns."""
+    with view.store.begin() as connection:
+        rows = campaigns.entries(connection)
+    return view.show("campaigns.html", rows=rows)
+
+
+@router.get("/campaigns/{name}")
+def campaign_page(view: Viewing, name: str) -> Response:
+    """One campaign, and when it will end."""
+    return view.show("campaign.html", row=campaign_outlook(view.store, name))
+
+
+@router.get("/log")
+def log_page(view: Viewing) -> Response:
+    """What runs and people did: in the last runs, since a time, of a process or a file."""
+    since = view.asked.period("since")
+    events = history(
+        view.store, since.start if since else None, view.asked.text("process"), view.asked.text("file"), _EVENTS + 1
+    )
+    names = [each.name for each in processes(view.store)]
+    return view.show("log.html", events=events[-_EVENTS:], is_more=len(events) > _EVENTS, processes=names)

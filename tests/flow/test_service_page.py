@@ -1,0 +1,252 @@
+"""The page: what it shows, how it says what is wrong, what it lets people do. One mission is looked at by all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from dbproc.core.access import Scope
+from tests.kit.mission import Mission, chain, name_of, process, product
+from tests.kit.service import client, logged_in
+
+EVIL = "<img src=x onerror=alert(1)>.dat"
+FAIL = "#!/bin/sh\necho '<script>no gain</script> of '\"$1\"\nexit 3\n"
+_VOID = {"meta", "link", "input", "br", "img"}
+
+
+class Page(HTMLParser):
+    """The links of a page; a tag that is not closed, and what the policy of the service forbids, are faults."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert not [name for name in given if name == "style" or name.startswith("on")]
+        assert tag != "script" or given.get("src")
+        assert tag not in ("style", "img")
+        self.links += [given[name] or "" for name in ("href", "src") if name in given]
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Mission:
+    """Some days without the second, of which the sums fail; and a file that nobody knows."""
+    directory = tmp_path_factory.mktemp("page")
+    mission = Mission(directory / "mission", str(directory / "mission.sqlite"))
+    mission.create(*chain(), product("sum", 2), process("to_sum", "sum", ["clean"]), name="<b>aurora</b>")
+    mission.code("to_sum.sh", FAIL)
+    mission.deliver(*(name_of("raw", day) for day in (1, 3, 4, 5)), EVIL)
+    mission.run(status=1)
+    return mission
+
+
+@pytest.fixture(scope="module")
+def service(made: Mission) -> Iterator[TestClient]:
+    with client(made.database) as service:
+        yield service
+
+
+def see(service: TestClient, path: str, status: int = 200) -> str:
+    answer = service.get(path)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    Page(answer.text)
+    return answer.text
+
+
+def number_of(made: Mission, name: str) -> int:
+    return int(made.one(f"SELECT file_id FROM file WHERE filename = '{name}'"))
+
+
+def test_every_link_leads_somewhere(service: TestClient) -> None:
+    todo, seen = ["/"], set[str]()
+    while todo:
+        path = todo.pop()
+        kind = re.sub(r"\d+", "0", urlsplit(path).path) + "".join(re.findall(r"[?&]\w+", path))
+        if kind in seen:
+            continue
+        seen.add(kind)
+        answer = service.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        if answer.headers["content-type"].startswith("text/html"):
+            assert "<b>aurora" not in answer.text
+            assert "<script>no gain" not in answer.text
+            assert "<img" not in answer.text
+            todo += [urljoin(path, each) for each in Page(answer.text).links]
+    assert len(seen) > 60
+
+
+def test_the_mission_in_one_screen(service: TestClient) -> None:
+    text = see(service, "/")
+    assert "Failures or late" not in text  # the style makes the first letter large
+    assert "failures or late" in text
+    assert "4 failed" in text
+    assert "1 in quarantine" in text
+    assert "The last run ended" in text
+    assert "exit status 3" in text
+    assert ">4 of to_sum</a>" in text
+    assert "&lt;img src=x onerror=alert(1)&gt;.dat" in text
+
+
+def test_files_are_chosen_by_the_address_and_come_page_by_page(
+    service: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = see(service, "/files?product=clean&start=2020-01-03&end=&newest=true")
+    assert name_of("clean", 3) in text
+    assert name_of("clean", 1) not in text
+    assert "/api/v1/files?product=clean&amp;start=2020-01-03&amp;newest=true&amp;format=csv" in text
+    monkeypatch.setattr("dbproc.service.page.files._ROWS", 2)
+    text, names = see(service, "/files"), list[str]()
+    while True:
+        found = re.findall(r'class="name" href="/files/\d+">([^<]+)<', text)
+        assert len(found) <= 2
+        names += found
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        if following is None:
+            break
+        text = see(service, following[1])
+    assert len(names) == len(set(names)) == 12
+    assert "No file is meant" in see(service, "/files?text=nothing_like_that")
+
+
+def test_a_file_with_its_origin(made: Mission, service: TestClient) -> None:
+    text = see(service, f"/files/{number_of(made, name_of('clean', 1))}")
+    assert "no output yet" in text
+    assert "up to date" in text
+    drawn = text[text.index("<svg") : text.index("</svg>")]
+    assert re.findall(r">(\w+_2020\d+_v1.0.0.txt)</text>", drawn) == [
+        name_of("raw", 1),
+        name_of("clean", 1),
+        name_of("smooth", 1),
+    ]
+    assert f'<a href="/files/{number_of(made, name_of("raw", 1))}">' in drawn
+    saved = service.get(f"/files/{number_of(made, name_of('clean', 1))}/bytes")
+    assert saved.text == "clean(raw_20200101)"
+    assert saved.headers["content-disposition"].startswith("attachment")
+    assert see(service, f"/files/named/{name_of('clean', 1)}") == text
+
+
+def test_why_there_is_nothing(service: TestClient) -> None:
+    text = see(service, "/products/smooth?when=2020-01-02")
+    assert "smooth 2020-01-02" in text
+    assert "raw 2020-01-02" in text
+    assert "not delivered" in text
+
+
+def test_coverage_as_a_calendar(service: TestClient) -> None:
+    text = see(service, "/coverage?product=raw")
+    parts = re.findall(r'<rect class="([\w-]+)" x="([\d.]+)" width="([\d.]+)" height="14">', text)
+    assert [kind for kind, _, _ in parts] == ["there", "missing", "there"]
+    assert [round(float(left)) for _, left, _ in parts] == [0, 200, 400]
+    assert "no file of it came" in text
+
+
+def test_an_attempt_with_what_its_job_wrote(made: Mission, service: TestClient) -> None:
+    number, log = made.rows("SELECT attempt_id, log_path FROM attempt WHERE status = 'failed'")[0]
+    text = see(service, f"/attempts/{number}")
+    assert "&lt;script&gt;no gain&lt;/script&gt; of " in text[text.index('aria-label="Log"') :]
+    aside = Path(f"{log}.aside")
+    Path(log).rename(aside)
+    try:
+        Path(log).symlink_to(aside)  # as a job could, to have the service read out what is not its own
+        assert "It is not there any more" in see(service, f"/attempts/{number}")
+    finally:
+        aside.replace(log)
+
+
+def test_what_is_wrong_is_said_as_a_page(service: TestClient) -> None:
+    assert "is not a date or time" in see(service, "/files?start=soon", 422)
+    assert "a whole number" in see(service, "/files?run=one", 422)
+    for path in ("/files/99", "/products/nothing", "/attempts/99999999999", "/campaigns/x", "/actions/burn"):
+        see(service, path, 404)
+    assert service.get("/static/..%2Fviews.py").status_code == 404
+
+
+def test_below_a_path_of_a_proxy(made: Mission) -> None:
+    with client(made.database, root_path="/dbproc") as service:
+        text = see(service, "/")
+    links = [each for each in Page(text).links if not each.startswith("#")]
+    assert links
+    assert all(each.startswith("/dbproc/") for each in links)
+
+
+def test_whoever_is_not_known_logs_in_and_sees_what_they_may(made: Mission) -> None:
+    with client(made.database, is_open=False) as service:
+        asked = service.get("/files?product=raw", follow_redirects=False)
+        assert asked.headers["location"] == "/login?then=%2Ffiles%3Fproduct%3Draw"
+        assert 'value="/files?product=raw"' in see(service, asked.headers["location"])
+        refused = service.post("/login", data={"token": "dbp_nobody_0"})
+        assert refused.status_code == 401
+        assert "unknown, revoked or expired" in refused.text
+        logged_in(service, made.database, "eve", Scope.READ)
+        text = see(service, f"/files/{number_of(made, name_of('raw', 1))}")
+        assert ">eve<" in text
+        assert "Withdraw" not in text
+        see(service, "/actions/retry", 403)
+        (csrf,) = set(re.findall(r'name="csrf" value="([^"]+)"', text))
+        assert service.post("/logout", data={"csrf": csrf}).url.path == "/login"
+        assert service.get("/files", follow_redirects=False).status_code == 303
+
+
+def test_what_is_done_is_shown_first_asked_and_recorded(sqlite_mission: Mission) -> None:
+    made = sqlite_mission.create(*chain())
+    made.code("to_smooth.sh", FAIL)
+    made.deliver(name_of("raw", 1), EVIL)
+    made.run(status=1)
+    with client(made.database) as service:
+        attempt = made.one("SELECT attempt_id FROM attempt WHERE status = 'failed'")
+        for page in (f"/attempts/{attempt}", "/quarantine/1", f"/files/{number_of(made, name_of('raw', 1))}"):
+            text = see(service, page)
+            path = next(each for each in Page(text).links if each.startswith("/actions/"))
+            before = made.state()
+            asks = see(service, path)
+            assert made.state() == before
+            fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', asks))
+            without = {name: value for name, value in fields.items() if name != "csrf"}
+            assert service.post(path.partition("?")[0], data=without).status_code == 403
+            assert made.state() == before
+            done = service.post(path.partition("?")[0], data={**fields, "reason": "snow"})
+            assert done.status_code == 200
+            assert 'role="status"' in done.text
+        assert [row[0] for row in made.rows("SELECT DISTINCT action FROM audit ORDER BY action")] == [
+            "file withdraw",
+            "job retry",
+            "quarantine release",
+        ]
+        assert made.waiting() == [EVIL]
+        assert "snow" in see(service, "/audit?action=file")
+
+
+def test_a_file_is_sent_by_the_form(sqlite_mission: Mission) -> None:
+    made = sqlite_mission.create(product("raw", 0))
+    with client(made.database) as service:
+        (csrf,) = set(re.findall(r'name="csrf" value="([^"]+)"', see(service, "/uploads")))
+        sent = {"file": (name_of("raw", 1), b"raw")}
+        assert service.post("/uploads", data={"csrf": "x"}, files=sent).status_code == 403
+        done = service.post("/uploads", data={"csrf": csrf}, files=sent)
+        assert done.status_code == 200
+        assert name_of("raw", 1) in done.text
+        assert made.waiting() == [name_of("raw", 1)]
+    made.run()
+    assert made.names("raw") == [name_of("raw", 1)]

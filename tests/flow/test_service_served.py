@@ -1,0 +1,123 @@
+"""``dbproc serve`` as it runs behind a proxy: at a path, below a path, and what is found of secrets when it is over."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from dbproc.database.store import open_store
+from dbproc.service.app import create_app
+from dbproc.service.context import Context
+from dbproc.service.guard import Local
+from tests.kit.commands import REPOSITORY
+from tests.kit.issuer import AUDIENCE, running_issuer
+from tests.kit.mission import Mission, product, table
+from tests.kit.service import bearer
+
+BELOW = "/missions/test"
+
+
+class Behind:
+    """A service at a path of the file system, and who asks it as a proxy does."""
+
+    def __init__(self, mission: Mission, path: Path) -> None:
+        self.mission, self.path, self.log = mission, path, path.with_suffix(".log")
+        command = [sys.executable, "-m", "dbproc", "serve", "-m", mission.database, "--socket", str(path), "--no-run"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--root-path", BELOW], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+        self.client = httpx2.Client(
+            transport=httpx2.HTTPTransport(uds=str(path)),
+            base_url="http://missions.example.org",
+            headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"},
+        )
+
+    def of_process(self) -> str:
+        """What everybody on this machine can see of it, and what its user can."""
+        directory = Path("/proc", str(self.process.pid))
+        return "".join((directory / name).read_bytes().decode() for name in ("cmdline", "environ"))
+
+    def end(self) -> str:
+        """End it; what it said."""
+        self.client.close()
+        self.process.terminate()
+        assert self.process.stdout is not None
+        said = self.process.stdout.read()
+        self.process.stdout.close()
+        self.process.wait()
+        return self.said + said + self.log.read_text()
+
+
+@pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """Paths of sockets have at most some hundred characters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        yield Path(directory)
+
+
+def test_secrets_are_found_nowhere_afterwards(sqlite_mission: Mission, short_directory: Path) -> None:
+    with running_issuer() as issuer:
+        mission = sqlite_mission.create(
+            product("raw", 0), table("service", {"issuer": issuer.url, "audience": AUDIENCE})
+        )
+        token = bearer(mission.database)["Authorization"].removeprefix("Bearer ")
+        vouched = issuer.token()
+        service = Behind(mission, short_directory / "s.socket")
+        client, answers = service.client, []
+        try:
+            assert stat.S_IMODE(service.path.stat().st_mode) == 0o660
+            for sent in (token, vouched, f"{token}x", f"{vouched}x"):
+                headers = {"Authorization": f"Bearer {sent}"}
+                answers.append(client.get(f"{BELOW}/api/v1/status", headers=headers))
+                answers.append(client.get("/api/v1/status", headers=headers))
+            assert [answer.status_code for answer in answers] == [200] * 4 + [401] * 4
+            login = client.post(f"{BELOW}/login", data={"token": token})
+            assert login.headers["location"] == f"{BELOW}/"
+            name, _, cookie = login.headers["set-cookie"].partition(";")[0].partition("=")
+            assert f"Path={BELOW};" in login.headers["set-cookie"]
+            assert "Secure" in login.headers["set-cookie"]
+            client.cookies.clear()
+            answers.append(client.get(f"{BELOW}/api/v1/status", headers={"Cookie": f"{name}={cookie}"}))
+            assert answers[-1].status_code == 200
+            seen = service.of_process()
+        finally:
+            said = service.end()
+    (entry,) = (row for row in mission.dbproc("audit", "list", "--json").json if row["action"] == "session begin")
+    assert (entry["who"], entry["address"], entry["token"]) == ("ada", "192.0.2.7", token.split("_")[1])
+    assert entry["request"] == login.headers["x-request-id"]
+    told = [f"{answer.headers} {answer.text}" for answer in answers]
+    told += [
+        mission.dbproc(*words).out for words in (("audit", "list", "--json"), ("token", "list", "--all", "--json"))
+    ]
+    told += [path.read_bytes().decode("latin1") for path in mission.root.parent.rglob("*") if path.is_file()]
+    secrets = [token.split("_")[2], vouched, vouched.split(".")[2], cookie.split("_")[2]]
+    assert not [each for each in secrets for text in (seen, said, *told) if each in text]
+    assert token.split("_")[1] in "".join(told)
+
+
+def test_nobody_is_led_to_this_machine_by_the_name_of_another(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(product("raw", 0))
+    with open_store(mission.database) as writing, open_store(mission.database, read_only=True) as reading:
+        app = Local(create_app(Context(reading=reading, writing=writing, is_open=True)))
+        for name, status in (
+            *(("127.0.0.1:8090", 200), ("localhost", 200), ("[::1]:80", 200)),
+            *(("evil.example.org", 403), ("10.0.0.1", 403), ("localhost.evil.example.org", 403), ("", 403)),
+        ):
+            assert TestClient(app).get("/api/v1/status", headers={"Host": name}).status_code == status, name
+
+
+def test_where_nobody_has_to_be_known_it_listens_on_the_loopback_alone(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(product("raw", 0))
+    done = mission.dbproc("serve", "--open", "--host", "0.0.0.0", status=2)
+    assert "--open lets everybody do everything, and 0.0.0.0 is reached by others" in done.err
