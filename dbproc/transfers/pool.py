@@ -25,7 +25,7 @@ from dbproc.transfers.verdict import OverError, verdict
 
 OVER = "its time was over; it goes on where it is"
 _UNKNOWN = ":unknown"
-_ENDING = 4  # threads: a disk does several flushes for little more than the price of one
+_ENDING = 8  # threads: a disk does several flushes for little more than the price of one
 _ENDED_AT_ONCE = 32
 Outcome = TypeVar("Outcome")
 _AGAIN_BYTES = 2 << 20  # what was interrupted once may be again: it is made durable more often
