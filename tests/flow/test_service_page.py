@@ -144,7 +144,8 @@ def test_a_file_with_its_origin(made: Mission, service: TestClient) -> None:
     saved = service.get(f"/files/{number_of(made, name_of('clean', 1))}/bytes")
     assert saved.text == "clean(raw_20200101)"
     assert saved.headers["content-disposition"].startswith("attachment")
-    assert see(service, f"/files/named/{name_of('clean', 1)}") == text
+    named = service.get(f"/files/named/{name_of('clean', 1)}")
+    assert named.url.path == f"/files/{number_of(made, name_of('clean', 1))}"
 
 
 def test_why_there_is_nothing(service: TestClient) -> None:
@@ -181,6 +182,20 @@ def test_what_is_wrong_is_said_as_a_page(service: TestClient) -> None:
     for path in ("/files/99", "/products/nothing", "/attempts/99999999999", "/campaigns/x", "/actions/burn"):
         see(service, path, 404)
     assert service.get("/static/..%2Fviews.py").status_code == 404
+
+
+def test_what_takes_long_on_a_large_catalogue_comes_later(service: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbproc.service.page.views._LARGE", 0)
+    monkeypatch.setattr("dbproc.service.page.kept._PATIENCE", 0)
+    for path in ("/", "/files", "/coverage", "/failures", "/log"):
+        answer = service.get(path)
+        assert "One moment" in answer.text
+        assert answer.headers["refresh"] == "2"
+    product_page = service.get("/products/raw")
+    assert product_page.headers["refresh"]
+    assert "It is being worked out" in product_page.text
+    monkeypatch.setattr("dbproc.service.page.kept._PATIENCE", 60)
+    assert "5 failed" in see(service, "/")
 
 
 def test_below_a_path_of_a_proxy(made: Mission) -> None:

@@ -23,7 +23,7 @@ _AT_ONCE = 2
 class Answer:
     """An answer that is worked out, or will be: `error` instead where that failed; `time` is when it was begun."""
 
-    begun: float
+    begun: float = field(default_factory=time.monotonic)
     is_ready: threading.Event = field(default_factory=threading.Event)
     value: Any = None
     error: Exception | None = None
@@ -60,7 +60,7 @@ class Kept:
                 return known
             coming = self._coming.get(key)
             if coming is None:
-                coming = self._coming[key] = Answer(time.monotonic())
+                coming = self._coming[key] = Answer()
                 threading.Thread(target=self._work_out, args=(key, coming, work), daemon=True).start()
         if not coming.is_ready.wait(_PATIENCE):
             return known
