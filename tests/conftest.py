@@ -18,8 +18,10 @@ postgres_server
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -30,6 +32,7 @@ import pytest
 from hypothesis import settings
 
 import dbproc
+from tests.kit.filesystems import roomy
 from tests.kit.misbehaving import running_misbehaving
 from tests.kit.postgres import PostgresServer, running_server
 from tests.kit.s3 import ENVIRONMENT, S3Server, running_moto, running_rclone
@@ -37,6 +40,9 @@ from tests.kit.ssh import SSHD, SshServer, running_rclone_sftp, running_sshd
 from tests.kit.statements import outlive_engines
 from tests.kit.web import WebServer, running_rclone_web
 
+CHECKOUT = Path(dbproc.__file__).parents[1]
+COMPILED = [CHECKOUT / name for name in ("dbproc", "migrations", "tests/crash", "tests/kit")]
+ROOM_BYTES = 4_000_000_000
 SERVER = pytest.StashKey[PostgresServer]()
 CLEANUP = pytest.StashKey[ExitStack]()
 
@@ -57,8 +63,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["VISUS_HOME"] = tempfile.mkdtemp(prefix="dbproc-visus-")  # else OpenVisus writes to the home directory
     config.stash[CLEANUP].callback(shutil.rmtree, os.environ["VISUS_HOME"])
     outlive_engines()
+    sys.dont_write_bytecode = False  # else each worker compiles each test file, wherever the environment has it so
     if not hasattr(config, "workerinput"):
-        compileall.compile_dir(Path(dbproc.__file__).parent, quiet=2)  # else each process compiles what it imports
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", roomy(ROOM_BYTES))  # where tmp_path is
+        for directory in COMPILED:
+            compileall.compile_dir(directory, quiet=2)  # else each process compiles what it imports
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking again and again at what stays: thousands of tests, and all modules."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

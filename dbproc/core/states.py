@@ -128,6 +128,7 @@ class UploadWay(StrEnum):
     TUS = "tus"  #: tus 1.0
     FORM = "form"  #: one request of a form, multipart/form-data
     CHUNKS = "chunks"  #: numbered chunks, as ScientistCloud has it
+    URL = "url"  #: not from the client: it names a URL, and a run fetches what is there
 
 
 class StageState(StrEnum):

@@ -46,6 +46,9 @@ class Task(StrEnum):
     IMPORT = "import"  #: a client of the service names a URL, and the file there goes into incoming
 
 
+OF_PERSONS = frozenset({Task.STAGE, Task.UPLOAD, Task.IMPORT})
+"""What is done for the person who asked for it: others need not know of it."""
+
 _S = TransferState
 FOLLOWING: Mapping[TransferState, frozenset[TransferState]] = {
     _S.WAITING: frozenset({_S.MOVING, _S.FAILED, _S.CANCELLED}),

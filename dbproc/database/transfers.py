@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, exists, func, insert, or_, select, text, update
 
 from dbproc.core.model import LONGEST_DELAY
-from dbproc.core.transfers import OPEN, Order, Spot, Task, Transfer, TransferState, before
+from dbproc.core.transfers import OF_PERSONS, OPEN, Order, Spot, Task, Transfer, TransferState, before
 from dbproc.database import schema
 from dbproc.database._queries import batches
 
@@ -115,9 +115,10 @@ def listed(
     limit: int | None = None,
     after: int | None = None,
     user: str | None = None,
+    seen_by: str | None = None,
 ) -> list[Transfer]:
     """Transfers in some of the states, of a rule or of those that begin with its word, of a file, of a user; the latest
-    first, or those after one."""
+    first, or those after one. `seen_by`: without what others than this person send or have asked for."""
     statement = select(_T).order_by(_T.c.transfer_id.desc()).limit(limit)
     if after is not None:
         statement = statement.where(_T.c.transfer_id < after)
@@ -129,6 +130,8 @@ def listed(
         statement = statement.where(_T.c.filename == filename)
     if user is not None:
         statement = statement.where(_T.c.user == user)
+    if seen_by is not None:
+        statement = statement.where(or_(_T.c.task.not_in(sorted(OF_PERSONS)), _T.c.user == seen_by))
     return [transfer_of(row) for row in connection.execute(statement).mappings()]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, exists, func, insert, or_, select, update
 
 from dbproc.core.states import UploadWay
-from dbproc.core.transfers import OPEN, Order, TransferState
+from dbproc.core.transfers import OPEN, TransferState
 from dbproc.core.uploads import PART, RULE, Upload
 from dbproc.database import schema, transfers
 from dbproc.database._queries import batches
@@ -42,19 +42,18 @@ class Held:
 
 def enter(
     connection: Connection,
-    order: Order,
+    number: int,
     *,
     word: str,
     way: UploadWay,
     owner: str,
     token: str,
     facts: Mapping[str, object],
-    part_of: str,
-    chunk_size: int | None,
-    expires: dt.datetime,
+    part_of: str = "",
+    chunk_size: int | None = None,
+    expires: dt.datetime | None = None,
 ) -> Upload:
-    """Enter an upload whose bytes are still to come."""
-    (number,) = transfers.ask(connection, [order])
+    """Enter an upload whose bytes are still to come, by the number of its transfer."""
     values = {
         "word": word,
         "transfer_id": number,

@@ -83,11 +83,16 @@ def transfers_like(
     limit: int | None = None,
     after: int | None = None,
     user: str | None = None,
+    seen_by: str | None = None,
 ) -> list[ShownTransfer]:
-    """Transfers in some of the states, of a rule, of a file, of a user; the latest first, or those after one."""
+    """Transfers in some of the states, of a rule, of a file, of a user; the latest first, or those after one; as
+    somebody may see them, see :func:`dbproc.database.transfers.listed`."""
     now = dt.datetime.now(dt.UTC)
     with store.begin() as connection:
-        return [shown(each, now) for each in transfers.listed(connection, states, rule, filename, limit, after, user)]
+        return [
+            shown(each, now)
+            for each in transfers.listed(connection, states, rule, filename, limit, after, user, seen_by)
+        ]
 
 
 def transfer_numbered(store: Store, number: int) -> ShownTransfer:
@@ -101,8 +106,13 @@ def transfer_numbered(store: Store, number: int) -> ShownTransfer:
     with store.begin() as connection:
         found = transfers.numbered(connection, [number])
     if not found:
-        raise NotFoundError(f"no transfer {number}; they are listed by: dbproc transfers list --all")
+        raise no_transfer(number)
     return shown(found[0], dt.datetime.now(dt.UTC))
+
+
+def no_transfer(number: int) -> NotFoundError:
+    """What is said where there is no transfer of a number, or none that who asks may know of."""
+    return NotFoundError(f"no transfer {number}; they are listed by: dbproc transfers list --all")
 
 
 def came_with(connection: Transaction, file_id: int) -> list[ShownTransfer]:

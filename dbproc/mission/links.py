@@ -92,6 +92,8 @@ def _link(product: str, root: str, path: str) -> Link | None:
     real_root, place = os.path.realpath(root), root
     for part in os.path.relpath(path, root).split(os.sep):
         place = os.path.join(place, part)
+        if not os.path.lexists(place):
+            return None  # nor is there a link below it
         real = os.path.realpath(place)
         if not paths.is_inside(real, real_root):
             return Link(product, place, real)

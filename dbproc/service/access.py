@@ -11,13 +11,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from dbproc.changes.tokens import NO_TOKEN
 from dbproc.core.access import ANYBODY, Principal, Scope
 from dbproc.core.errors import DbprocError
-from dbproc.core.tokens import read_token
+from dbproc.core.tokens import Token, read_token
 from dbproc.database import tokens
 from dbproc.database.store import Store
 from dbproc.service.context import Context, Here
-from dbproc.service.door import door_of
+from dbproc.service.door import Door, door_of
 from dbproc.service.problems import Problem
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -44,12 +45,14 @@ def known_by(request: Request, here: Context, sent: str) -> Principal:
     """Who has a token of the service, or one of the issuer; a Problem (401) where it does not hold, and (429) where
     many such come from there."""
     door, address = door_of(request), address_of(request)
-    door.refuse_guessing(address)
+    if not door.knows(sent):
+        door.refuse_guessing(address)
     token = read_token(sent)
-    found = door.vouched(sent) if token is None else _by_row(here, sent)
+    found = door.vouched(sent) if token is None else _by_row(door, here, token)
     if found is None:
         door.unknown(address)
         raise Problem(401, "this token is unknown, revoked or expired", headers=_CHALLENGE)
+    door.let_in(sent)
     return _there(request, found)
 
 
@@ -62,17 +65,16 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _by_row(here: Context, sent: str) -> Principal | None:
-    token = read_token(sent)
-    if token is None:
-        return None
+def _by_row(door: Door, here: Context, token: Token) -> Principal | None:
     with here.reading.begin() as connection:
         row = tokens.known(connection, token)
     if row is None:
         return None
-    if tokens.is_used_anew(row):
+    if tokens.is_used_anew(row) and door.is_to_note(row.word):
         threading.Thread(target=_note_use, args=(here.writing, row.word), daemon=True).start()
-    return Principal(row.owner, frozenset(map(Scope, row.scopes)), token=row.parent or row.word)
+    return Principal(
+        row.owner, frozenset(map(Scope, row.scopes)), token=row.word if row.parent in ("", NO_TOKEN) else row.parent
+    )
 
 
 def _note_use(store: Store, word: str) -> None:

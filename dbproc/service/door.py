@@ -13,11 +13,12 @@ from dbproc.core.service import ServiceSpec
 from dbproc.service import issuer
 from dbproc.service.context import Context
 from dbproc.service.issuer import KeyRing
-from dbproc.service.limits import Pace
+from dbproc.service.limits import Pace, Remembered
 from dbproc.service.problems import Problem
 from dbproc.service.settings import Settings
 
 _BURST_SECONDS = 5.0
+_MOST_KNOWN, _NOTED_SECONDS = 10_000, 600.0
 _ATTEMPTS, _ATTEMPTS_PER_SECOND = 10, 0.2
 
 
@@ -42,6 +43,20 @@ class Door:
         self._ring: KeyRing | None = None
         self._attempts = Pace(_ATTEMPTS_PER_SECOND, _ATTEMPTS)
         self._pace: tuple[float, Pace] | None = None
+        self._known = Remembered(_MOST_KNOWN)
+        self._noted = Remembered(_MOST_KNOWN, _NOTED_SECONDS)
+
+    def knows(self, sent: str) -> bool:
+        """Whether a token was found to hold before, by whoever sent just this."""
+        return _digest(sent) in self._known
+
+    def let_in(self, sent: str) -> None:
+        """Note that a token holds."""
+        self._known.add(_digest(sent))
+
+    def is_to_note(self, word: str) -> bool:
+        """Whether the use of a token is to be entered; if so, it counts as being entered for some minutes."""
+        return self._noted.add(word)
 
     def vouched(self, sent: str) -> Principal | None:
         """The person whom a token of the issuer names, or None; call it in a thread."""
@@ -67,6 +82,10 @@ class Door:
     def unknown(self, address: str) -> None:
         """Note that a token came from there that nobody knows."""
         self._attempts.take(address)
+
+
+def _digest(sent: str) -> str:
+    return hashlib.sha256(sent.encode("utf-8", "replace")).hexdigest()
 
 
 def later(seconds: float, why: str) -> Problem:

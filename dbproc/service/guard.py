@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dbproc.core.service import ServiceSpec
-from dbproc.core.tokens import read_token
 from dbproc.service import problems
 from dbproc.service.door import Door, later
 from dbproc.service.problems import Problem
@@ -88,7 +87,7 @@ class Guard:
         """A Problem for a request that comes from where it may not, or too often."""
         if scope["method"] not in _SAFE:
             self._refuse_other_pages(scope, headers, spec)
-        wait = self._door.wait(_who(scope, headers, self._door.cookie), spec)
+        wait = self._door.wait(_who(scope, headers, self._door), spec)
         if wait:
             raise later(wait, "too many requests")
 
@@ -112,11 +111,11 @@ def _most(scope: Scope, spec: ServiceSpec) -> int:
     return spec.most_bytes + _ROOM if is_upload else MOST
 
 
-def _who(scope: Scope, headers: Headers, cookie: str) -> str:
-    """Who counts as one: a token, or an address."""
+def _who(scope: Scope, headers: Headers, door: Door) -> str:
+    """Who counts as one: a token that was found to hold, or an address."""
     _, _, sent = headers.get("authorization", "").partition(" ")
-    token = read_token(sent.strip() or HTTPConnection(scope).cookies.get(cookie, ""))
-    return token.word if token is not None else str((scope.get("client") or ("",))[0])
+    token = sent.strip() or HTTPConnection(scope).cookies.get(door.cookie, "")
+    return token if door.knows(token) else str((scope.get("client") or ("",))[0])
 
 
 def _preflight() -> Response:

@@ -69,7 +69,9 @@ class KeyRing:
         TransferError
             The issuer does not tell them, and never did.
         """
-        with self._asking:
+        if not self._asking.acquire(blocking=not self._keys.name):
+            return self._keys  # somebody asks already: what is known holds meanwhile
+        try:
             now = self._clock()
             is_old = now - self._told > _OLD_SECONDS
             is_due = _NEW_SECONDS if self._keys.name and not is_old else _FAILED_SECONDS
@@ -77,6 +79,8 @@ class KeyRing:
                 self._asked = now
                 self._renew(now)
             return self._keys
+        finally:
+            self._asking.release()
 
     def _renew(self, now: float) -> None:
         try:

@@ -52,3 +52,32 @@ class Pace:
         self._left = {who: kept for who, kept in self._left.items() if self._now(who) < self._burst}
         if len(self._left) == before:
             del self._left[min(self._left, key=lambda who: self._left[who][1])]
+
+
+class Remembered:
+    """Words of late, at most so many, each for so long; threads may share it."""
+
+    def __init__(self, most: int, seconds: float = float("inf"), clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._seconds, self._clock = most, seconds, clock
+        self._words: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def add(self, word: str) -> bool:
+        """Remember a word; whether it was not remembered before."""
+        with self._lock:
+            if self._has(word):
+                return False
+            self._words.pop(word, None)
+            self._words[word] = self._clock()
+            if len(self._words) > self._most:
+                del self._words[next(iter(self._words))]
+            return True
+
+    def __contains__(self, word: str) -> bool:
+        """Whether a word is remembered."""
+        with self._lock:
+            return self._has(word)
+
+    def _has(self, word: str) -> bool:
+        at = self._words.get(word)
+        return at is not None and self._clock() - at < self._seconds

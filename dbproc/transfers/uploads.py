@@ -91,9 +91,10 @@ def accept(desk: Desk, asked: Asked) -> Upload:
         _refuse_taken(desk, name, asked.digest)
     with desk.writing.begin() as connection:
         _refuse_too_many(desk, asked, uploads.held_by(connection, asked.who.name))
+        (number,) = transfers.ask(connection, [_order(asked, name)])
         upload = uploads.enter(
             connection,
-            _order(asked, name),
+            number,
             word=asked.word or secrets.token_urlsafe(18),
             way=asked.way,
             owner=asked.who.name,
@@ -240,13 +241,13 @@ def give_up(desk: Desk, some: Sequence[Upload], reason: str = _BY_CLIENT, who: P
                     object=each.word,
                     detail={"filename": each.transfer.filename, "reason": reason},
                 )
-    left = [each for each in some if each.transfer.transfer_id in done]
+    left = [each for each in some if each.transfer.transfer_id in done and each.way is not UploadWay.URL]
     for each in left:
         receiving.discard(desk, each)
     if left:
         with desk.writing.begin() as connection:
             transfers.forget_partial(connection, [each.transfer.transfer_id for each in left])
-    return len(left)
+    return len(done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
-WAYS = "way IN ('tus', 'form', 'chunks')"
+WAYS = "way IN ('tus', 'form', 'chunks', 'url')"
 
 NEVER = "an entry of the audit trail is never changed or removed"
 NO_CHANGE_ON_SQLITE = f"""

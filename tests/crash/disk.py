@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.site import other_filesystem
+from tests.kit.filesystems import other_filesystem
 
 SIZE = 64_000_000
 _MOUNT = 'mount -t tmpfs -o size="$1",mode=755 dbproc-test "$2" && echo mounted && cat; umount -l "$2"'

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.crash.fork_server import End, ForkServer, Order
-from tests.kit.mission import JOIN, MEMORY, Mission
+from tests.kit.filesystems import MEMORY, other_filesystem
+from tests.kit.mission import JOIN, Mission
 from tests.kit.postgres import PostgresServer
 
 EMPTY = "nothing"
@@ -160,13 +161,6 @@ def _directory(parent: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path)
-
-
-def other_filesystem(base: Path) -> str:
-    """A directory on another filesystem than `base`, where there is one."""
-    places = (tempfile.gettempdir(), "/var/tmp", MEMORY, str(Path.home()))
-    device = base.stat().st_dev
-    return next((place for place in places if os.access(place, os.W_OK) and os.stat(place).st_dev != device), places[0])
 
 
 def _copy(source: Path, target: Path) -> None:

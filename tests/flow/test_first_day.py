@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.filesystems import other_filesystem
+from tests.kit.mission import Mission
 
 CONFIG = """
 [DEFAULT]
@@ -305,9 +306,9 @@ def test_an_inspector_that_cannot_be_loaded_is_the_missions_fault_and_costs_no_f
 
 
 @pytest.fixture
-def disk() -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A directory on another filesystem than missions, where the machine has one."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+    with tempfile.TemporaryDirectory(dir=other_filesystem(tmp_path)) as place:
         yield Path(place)
 
 

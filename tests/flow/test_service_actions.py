@@ -16,13 +16,13 @@ FAIL = "#!/bin/sh\necho broken >&2\nexit 3\n"
 
 
 @pytest.fixture
-def made(sqlite_mission: Mission) -> Mission:
+def made(mission: Mission) -> Mission:
     """Two days, of which smoothing fails, and a file that nobody knows."""
-    sqlite_mission.create(*chain())
-    sqlite_mission.code("to_smooth.sh", FAIL)
-    sqlite_mission.deliver(name_of("raw", 1), name_of("raw", 2), "odd.txt")
-    sqlite_mission.run(status=1)
-    return sqlite_mission
+    mission.create(*chain())
+    mission.code("to_smooth.sh", FAIL)
+    mission.deliver(name_of("raw", 1), name_of("raw", 2), "odd.txt")
+    mission.run(status=1)
+    return mission
 
 
 class Asking:
@@ -91,6 +91,7 @@ def test_a_file_leaves_the_quarantine_once(ada: Asking) -> None:
     ]
 
 
+@pytest.mark.both_databases
 def test_files_are_withdrawn_and_restored(ada: Asking) -> None:
     name = name_of("raw", 1)
     foreseen = ada.foresee("withdraw", {"name": [name], "reason": "wrong clock"})

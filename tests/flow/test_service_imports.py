@@ -72,6 +72,9 @@ def test_imports_are_their_owners_and_are_given_up(made: Mission, service: TestC
         service.post(IMPORTS, json={"url": f"{server}/good/{name_of('raw', number)}"}, headers=ada)
     assert service.post(IMPORTS, json={"url": f"{server}/good/{RAW}"}, headers=ada).status_code == 403
     assert service.get(IMPORTS, headers=eve).json() == []
+    rita = bearer(made.database, "rita", Scope.READ)
+    assert service.get("/api/v1/transfers", headers=rita).json() == []
+    assert service.get("/api/v1/transfers/1", headers=rita).status_code == 404
     for ask in (service.get, service.delete):
         assert ask(f"{IMPORTS}/1", headers=eve).status_code == 404
     assert service.delete(f"{IMPORTS}/1", headers=ada).json()["state"] == "cancelled"

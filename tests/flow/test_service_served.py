@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -17,46 +14,9 @@ from dbproc.database.store import open_store
 from dbproc.service.app import create_app
 from dbproc.service.context import Context
 from dbproc.service.guard import Local
-from tests.kit.commands import REPOSITORY
 from tests.kit.issuer import AUDIENCE, running_issuer
 from tests.kit.mission import Mission, product, table
-from tests.kit.service import bearer
-
-BELOW = "/missions/test"
-
-
-class Behind:
-    """A service at a path of the file system, and who asks it as a proxy does."""
-
-    def __init__(self, mission: Mission, path: Path) -> None:
-        self.mission, self.path, self.log = mission, path, path.with_suffix(".log")
-        command = [sys.executable, "-m", "dbproc", "serve", "-m", mission.database, "--socket", str(path), "--no-run"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "--root-path", BELOW], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        assert self.process.stdout is not None
-        self.said = self.process.stdout.readline()
-        self.client = httpx2.Client(
-            transport=httpx2.HTTPTransport(uds=str(path)),
-            base_url="http://missions.example.org",
-            headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"},
-        )
-
-    def of_process(self) -> str:
-        """What everybody on this machine can see of it, and what its user can."""
-        directory = Path("/proc", str(self.process.pid))
-        return "".join((directory / name).read_bytes().decode() for name in ("cmdline", "environ"))
-
-    def end(self) -> str:
-        """End it; what it said."""
-        self.client.close()
-        self.process.terminate()
-        assert self.process.stdout is not None
-        said = self.process.stdout.read()
-        self.process.stdout.close()
-        self.process.wait()
-        return self.said + said + self.log.read_text()
+from tests.kit.service import BELOW, AtPath, bearer
 
 
 @pytest.fixture
@@ -73,7 +33,7 @@ def test_secrets_are_found_nowhere_afterwards(sqlite_mission: Mission, short_dir
         )
         token = bearer(mission.database)["Authorization"].removeprefix("Bearer ")
         vouched = issuer.token()
-        service = Behind(mission, short_directory / "s.socket")
+        service = AtPath(mission, short_directory / "s.socket")
         client, answers = service.client, []
         try:
             assert stat.S_IMODE(service.path.stat().st_mode) == 0o660

@@ -26,7 +26,8 @@ from dbproc.core.staging import Destination
 from dbproc.core.states import StageState
 from dbproc.database.selection import Selection
 from dbproc.database.store import Store
-from tests.kit.mission import MEMORY, Mission, name_of, product, table
+from tests.kit.filesystems import other_filesystem
+from tests.kit.mission import Mission, name_of, product, table
 from tests.kit.stores import rule, store
 
 AREA = "scratch"
@@ -166,9 +167,9 @@ def test_links_are_placed_checked_and_taken_out(mission: Mission, area: Path, li
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Path]:
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
     """A directory on another filesystem than the mission."""
-    directory = Path(tempfile.mkdtemp(dir=MEMORY))
+    directory = Path(tempfile.mkdtemp(dir=other_filesystem(tmp_path)))
     yield directory
     shutil.rmtree(directory)
 

@@ -24,8 +24,10 @@ from dbproc.service.scientistcloud import large
 from dbproc.transfers import receiving
 from dbproc.transfers.receiving import Desk
 from tests.kit import service
+from tests.kit.misbehaving import Misbehaving
 from tests.kit.mission import Mission, name_of, product, table
 from tests.kit.service import Served
+from tests.kit.stub import running
 
 TUS = "/api/v1/uploads/tus"
 HEADERS = {"Tus-Resumable": "1.0.0"}
@@ -149,6 +151,51 @@ def test_a_file_by_scientistclouds_form(client: TestClient, mission: Mission) ->
     assert wrong.json()["error"] == "convert and is_public must be boolean values"
     assert client.post(url, data=ABOUT, files={"other": b""}).json()["error"] == "No file provided"
     assert mission.waiting() == [RAW[0]]
+
+
+def test_scientistcloud_begins_uploads_from_elsewhere_and_tells_what_it_takes(
+    client: TestClient, mission: Mission
+) -> None:
+    asked = {**ABOUT, "source_type": "local", "source_config": {}}
+    for lacking in ("source_type", "source_config", "user_email", "dataset_name", "sensor", "convert", "is_public"):
+        fields = {name: value for name, value in asked.items() if name != lacking}
+        wrong = client.post("/api/upload/initiate", json=fields)
+        assert (wrong.status_code, wrong.json()["error"]) == (400, f"Missing required field: {lacking}")
+    assert client.post("/api/upload/initiate", content=b"{").status_code == 400
+    wrong = client.post("/api/upload/initiate", json=asked | {"sensor": "NOSE"})
+    assert wrong.json()["error"].startswith("Invalid sensor type. Must be one of: ['IDX', 'TIFF', ")
+    assert client.post("/api/upload/initiate", json=asked).json()["upload_url"] == "/api/upload/local/upload"
+    secret = {"bucket_name": "b", "object_key": "k", "access_key_id": "AKIASECRET", "secret_access_key": "SECRET2"}
+    refused = client.post("/api/upload/initiate", json=asked | {"source_type": "s3", "source_config": secret})
+    assert refused.status_code == 501
+    assert "SECRET" not in refused.text
+    private = asked | {"source_type": "url", "source_config": {"url": "http://127.0.0.1:9/x"}}
+    assert client.post("/api/upload/initiate", json=private).status_code == 422
+    with running(Misbehaving) as url:
+        mission.define(product("raw", 0), table("service", {"hosts": ["127.0.0.1"]}))
+        config = {"url": f"{url}/good/{RAW[0]}"}
+        job = client.post("/api/upload/initiate", json=asked | {"source_type": "url", "source_config": config})
+        assert (job.status_code, job.json()["estimated_time"]) == (202, 15), job.text
+        assert client.get(job.json()["progress_url"]).json()["status"] == "queued"
+        mission.run()
+    assert client.get(job.json()["progress_url"]).json()["status"] == "completed"
+    assert mission.names("raw") == [RAW[0]]
+    human = client.post("/api/upload/estimate", json={"source_type": "url"}).json()
+    assert human["estimated_time_human"] == "15 minutes"
+    assert client.post("/api/upload/estimate", json={}).json()["error"] == "source_type is required"
+    assert client.get("/api/upload/estimate-time?source_type=url").json()["estimated_seconds"] == 180
+    sources = client.get("/api/upload/supported-sources").json()
+    assert [each["type"] for each in sources["sources"]] == ["local", "google_drive", "s3", "url"]
+    assert client.get("/api/upload/limits").json()["chunk_size_bytes"] == 104857600
+    assert client.get("/api/upload/health").json()["processor_status"] == "stopped"
+    assert set(map(type, client.get("/health").json().values())) == {str}
+    mission.define(product("raw", 0), table("service", {"compat": "sclib-2"}))
+    fields = {name: value for name, value in ABOUT.items() if name not in ("convert", "is_public")}
+    sent = client.post("/api/upload/local/upload", data=fields, files={"file": (RAW[1], b"abc")})
+    assert sent.status_code == 200
+    fields.pop("sensor")
+    wrong = client.post("/api/upload/upload", data=fields, files={"file": (RAW[2], b"abc")})
+    assert (wrong.status_code, wrong.json()["detail"]) == (422, "sensor is required")
 
 
 def test_scientistclouds_chunks_come_in_any_order(

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from dbproc import entry
@@ -86,9 +87,14 @@ def _forget_caches() -> None:
     """Empty the caches of all modules of dbproc: a new process has none."""
     for name, module in list(sys.modules.items()):
         if name.startswith("dbproc."):
-            for value in vars(module).values():
-                if isinstance(value, _Cached):  # asking each value for cache_clear takes ten times as long
-                    value.cache_clear()
+            for cached in _caches_of(module):
+                cached.cache_clear()
+
+
+@cache
+def _caches_of(module: ModuleType) -> list[Any]:
+    """The functions of a module that remember; a module is searched once, for there are twenty thousand names."""
+    return [value for value in vars(module).values() if isinstance(value, _Cached)]
 
 
 def _own_state() -> object:

@@ -14,7 +14,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -27,9 +26,6 @@ import psycopg2
 from dbproc.cli import main
 from tests.kit.commands import LONGEST_SECONDS, PROCESS_QUEUE, REPOSITORY, Done, call_command, run_process
 from tests.kit.databases import new_database
-
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
-"""Where missions of many trials live: in memory where that is possible."""
 
 TABLES = """
 mission satellite instrument product inspector process productprocesslink code file filemember filefilelink

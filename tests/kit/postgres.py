@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psycopg2
 
+from tests.kit.filesystems import roomy
+
 NOBODY = 65534
 USER = "postgres"
 START_SECONDS = 60
@@ -107,7 +109,8 @@ def running_server(
 
     `binaries`: those of another installation than the package's; `environment`: what is added to the server's.
     """
-    directory = Path(tempfile.mkdtemp(prefix="dbproc-pg-", dir=_roomy_directory()))
+    # A database is 300 files. The path is short, as a socket's must be.
+    directory = Path(tempfile.mkdtemp(prefix="dbproc-pg-", dir=roomy(MEMORY_BYTES)))
     try:
         _initialize(directory, binaries)
         server = OwnServer(directory, SETTINGS | settings, binaries, environment)
@@ -118,13 +121,6 @@ def running_server(
             server.stop()
     finally:
         shutil.rmtree(directory)
-
-
-def _roomy_directory() -> str:
-    """Memory where there is enough of it: a database is 300 files. The path is short, as a socket's must be."""
-    memory = "/dev/shm"
-    enough = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES
-    return memory if enough else "/tmp"
 
 
 def _initialize(directory: Path, binaries: Path | None) -> None:

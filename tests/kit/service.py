@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from starlette.testclient import TestClient
 
 from dbproc.changes import tokens
@@ -17,7 +18,11 @@ from dbproc.database.store import Store, open_store
 from dbproc.service.app import create_app
 from dbproc.service.context import Context
 from tests.kit.commands import REPOSITORY
+from tests.kit.mission import Mission
 from tests.kit.started import running
+
+BELOW = "/sonar"
+"""The path below which a proxy shows it."""
 
 
 @contextmanager
@@ -105,3 +110,37 @@ def client(database: str | Path, **known: Any) -> Iterator[TestClient]:
         reading = stack.enter_context(open_store(str(database), read_only=True))
         context = Context(reading=reading, writing=writing, **{"is_open": True, **known})
         yield stack.enter_context(TestClient(create_app(context)))
+
+
+class AtPath:
+    """A service at a path of the file system, and who asks it as a proxy does."""
+
+    def __init__(self, mission: Mission, path: Path) -> None:
+        self.mission, self.path, self.log = mission, path, path.with_suffix(".log")
+        command = [sys.executable, "-m", "dbproc", "serve", "-m", mission.database, "--socket", str(path), "--no-run"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--root-path", BELOW], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+        self.client = httpx2.Client(
+            transport=httpx2.HTTPTransport(uds=str(path)),
+            base_url="http://missions.example.org",
+            headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"},
+        )
+
+    def of_process(self) -> str:
+        """What everybody on this machine can see of it, and what its user can."""
+        directory = Path("/proc", str(self.process.pid))
+        return "".join((directory / name).read_bytes().decode() for name in ("cmdline", "environ"))
+
+    def end(self) -> str:
+        """End it; what it said."""
+        self.client.close()
+        self.process.terminate()
+        assert self.process.stdout is not None
+        said = self.process.stdout.read()
+        self.process.stdout.close()
+        self.process.wait()
+        return self.said + said + self.log.read_text()

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.examples import examples
+from tests.kit.filesystems import MEMORY
+from tests.kit.mission import Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 from tests.property.foresight import built, last_attempt, last_correction, planned, to_withdraw, withdrawn
@@ -175,7 +177,7 @@ def tell(data: st.DataObject, copy: Copy, folder: Path) -> None:
     story.check()
 
 
-@settings(QUICK, max_examples=14)
+@settings(QUICK, max_examples=examples(14))
 @given(data=st.data())
 def test_the_end_state_is_that_of_what_is_in_force(data: st.DataObject, sqlite_copy: Copy) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:

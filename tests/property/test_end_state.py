@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.examples import examples
+from tests.kit.filesystems import MEMORY
+from tests.kit.mission import Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 
@@ -245,13 +247,13 @@ QUICK = settings(
 )
 
 
-@settings(QUICK, max_examples=15)
+@settings(QUICK, max_examples=examples(15))
 @given(data=st.data())
 def test_one_undisturbed_run_makes_everything_that_is_due_once(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_undisturbed(data, sqlite_copy)
 
 
-@settings(QUICK, max_examples=20)
+@settings(QUICK, max_examples=examples(20))
 @given(data=st.data())
 def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_disturbed(data, sqlite_copy)

@@ -20,6 +20,7 @@ from dbproc.codes.conversion.idx_writer import Conversion, convert
 from dbproc.codes.idx import manifest
 from dbproc.codes.idx.idx_reader import read_field, read_metadata
 from dbproc.codes.idx.slabs import stored_shape
+from tests.kit.examples import examples
 from tests.property import datasets
 from tests.property.datasets import NEW, World
 
@@ -135,7 +136,7 @@ def check(world: World, process: ProcessPoolExecutor) -> None:
         shutil.rmtree(directory)
 
 
-MANY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(worlds())

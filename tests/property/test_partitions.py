@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from dbproc.changes.whatif import if_delivered
 from dbproc.run.selection import Options
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.examples import examples
+from tests.kit.filesystems import MEMORY
+from tests.kit.mission import Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 from tests.property.foresight import Made, ask, built, foreseen, last_attempt, made, planned
@@ -133,25 +135,25 @@ def stems(names: Sequence[str] | Iterator[str]) -> list[str]:
     return sorted(name.partition("_v")[0] for name in names)
 
 
-@settings(QUICK, max_examples=18)
+@settings(QUICK, max_examples=examples(18))
 @given(data=st.data())
 def test_whatever_the_batches_each_run_makes_what_is_due_and_no_more(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_batches(data, sqlite_copy, data.draw(worlds()))
 
 
-@settings(QUICK, max_examples=6)
+@settings(QUICK, max_examples=examples(6))
 @given(data=st.data())
 def test_an_orbit_of_other_times_takes_other_files(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_batches(data, sqlite_copy, data.draw(worlds_of_moving_orbits()))
 
 
-@settings(QUICK, max_examples=8)
+@settings(QUICK, max_examples=examples(8))
 @given(data=st.data())
 def test_order_batches_and_interruptions_leave_no_trace(data: st.DataObject, sqlite_copy: Copy) -> None:
     check_disturbed(data, sqlite_copy)
 
 
-@settings(QUICK, max_examples=8)
+@settings(QUICK, max_examples=examples(8))
 @given(data=st.data())
 def test_a_calibration_for_a_past_date_makes_stale_what_should_have_used_it(
     data: st.DataObject, sqlite_copy: Copy

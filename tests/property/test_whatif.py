@@ -25,7 +25,9 @@ from dbproc.database.store import Store, open_store
 from dbproc.explain.plan import plan
 from dbproc.run.selection import Options
 from tests.kit import mission as kit
-from tests.kit.mission import MEMORY, Mission
+from tests.kit.examples import examples
+from tests.kit.filesystems import MEMORY
+from tests.kit.mission import Mission
 from tests.property import killable
 from tests.property.conftest import Copy
 from tests.property.foresight import Made, T, ask, built, foreseen, last_attempt, made, planned, waiting, waiting_then
@@ -379,7 +381,7 @@ pytestmark = pytest.mark.timeout(400)  # two cores may be shared by many
 
 
 @settings(
-    max_examples=20,
+    max_examples=examples(20),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     print_blob=True,

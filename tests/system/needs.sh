@@ -13,6 +13,7 @@ sshd                                            openssh-server
 promtool                                        prometheus
 chromium                                        chromium
 npm                                             npm
+nginx                                           nginx-light
 '
 PATH="$PATH:/usr/sbin:/sbin"
 

@@ -23,9 +23,12 @@ from dbproc.core.scientistcloud import (
     minutes_words,
     states_of,
 )
+from dbproc.core.states import UploadWay
 from dbproc.core.transfers import TransferState
 from dbproc.core.uploads import Upload
-from dbproc.database import lock, uploads
+from dbproc.database import lock, trail, uploads
+from dbproc.database.store import Transaction
+from dbproc.ingest import imports
 from dbproc.service.access import Uploader
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
@@ -72,6 +75,11 @@ async def initiate(request: Request, here: Here, asking: Uploader, generation: D
     facts = described(fields, generation)
     if source not in (*MINUTES, *LATER_SOURCES):
         raise generation.refuse(f"Invalid source type. Must be one of: {[*MINUTES]}")
+    if source == "url":
+        job = await in_thread(_imported, here, asking, fields.get("source_config"), facts, generation)
+        return JSONResponse(
+            accepted(request, job, "Upload job initiated successfully", source), status_code=generation.accepted
+        )
     if source != "local":
         raise Problem(501, f"Unsupported source type: {source}; send the file itself, or have an operator add a source")
     path = str(request.url_for("scientistcloud_local_upload").path)
@@ -82,6 +90,25 @@ async def initiate(request: Request, here: Here, asking: Uploader, generation: D
         "instructions": "POST a file with metadata to the upload_url",
     }
     return JSONResponse(answer)
+
+
+def _imported(
+    here: Context, asking: Principal, config: object, facts: Mapping[str, object], generation: Generation
+) -> Upload:
+    """Have the file at a URL fetched by the next run."""
+    url = config.get("url") if isinstance(config, dict) else None
+    if not isinstance(url, str):
+        raise generation.refuse("Missing required field: source_config.url")
+    word, told = new_word("upload"), {**facts, "source_type": "url"}
+
+    def enter(connection: Transaction, number: int) -> None:
+        way, owner = UploadWay.URL, asking.name
+        uploads.enter(connection, number, word=word, way=way, owner=owner, token=asking.token, facts=told)
+        trail.add(connection, who=asking, action="import request", object=url.partition("?")[0])
+
+    imports.ask(here.writing, url, user=asking.name, besides=enter)
+    here.wake()
+    return owned(here, asking, word)
 
 
 @router.post(

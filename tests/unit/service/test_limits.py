@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dbproc.service.limits import _MOST, Pace
+from dbproc.service.limits import _MOST, Pace, Remembered
 
 
 class Clock:
@@ -31,3 +31,13 @@ def test_of_many_only_those_are_kept_who_have_asked_of_late() -> None:
     clock.now += 10
     pace.take("one")
     assert len(pace._left) == 1 or pace.take("two") == 0
+
+
+def test_words_are_remembered_for_a_while_and_the_oldest_forgotten() -> None:
+    clock = Clock()
+    words = Remembered(2, 10, clock)
+    assert [words.add(each) for each in ("a", "b", "a", "c")] == [True, True, False, True]
+    assert ("a" in words, "b" in words, "c" in words) == (False, True, True)
+    clock.now = 10
+    assert "b" not in words
+    assert words.add("b")

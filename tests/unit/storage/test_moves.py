@@ -21,19 +21,19 @@ from dbproc.core.states import Purpose
 from dbproc.storage import moves, renaming
 from dbproc.storage.digest import state_of
 from dbproc.storage.fingerprint import measure, measure_recorded
+from tests.kit.filesystems import other_filesystem
 from tests.kit.syncs import watched_syncs
 
-OTHER_FILESYSTEM = Path("/dev/shm")
 STRANGER = {"x_v1.0.0.txt": "a stranger", "y/x.idx": "another one"}
 
 
 @pytest.fixture(params=["on one filesystem", "across filesystems"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A directory to move to; where the machine has no second filesystem both are on one."""
-    if request.param == "on one filesystem" or not os.access(OTHER_FILESYSTEM, os.W_OK):
+    if request.param == "on one filesystem":
         yield tmp_path / "target"
         return
-    made = Path(tempfile.mkdtemp(prefix="dbproc-test-", dir=OTHER_FILESYSTEM))
+    made = Path(tempfile.mkdtemp(prefix="dbproc-test-", dir=other_filesystem(tmp_path)))
     yield made / "target"
     shutil.rmtree(made)
 
@@ -267,9 +267,9 @@ def at_copy(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
 
 
 @pytest.fixture
-def other() -> Iterator[Path]:
+def other(tmp_path: Path) -> Iterator[Path]:
     """A directory on another filesystem, where the machine has one."""
-    made = Path(tempfile.mkdtemp(prefix="dbproc-test-", dir=OTHER_FILESYSTEM))
+    made = Path(tempfile.mkdtemp(prefix="dbproc-test-", dir=other_filesystem(tmp_path)))
     yield made
     shutil.rmtree(made)
 
@@ -554,7 +554,7 @@ def test_undoing_makes_the_directory_that_is_gone(source: Path, target: Path) ->
 
 
 def test_what_a_copy_that_died_left_behind_is_removed(source: Path, tmp_path: Path) -> None:
-    target = Path(tempfile.mkdtemp(prefix="dbproc-test-", dir=OTHER_FILESYSTEM))
+    target = Path(tempfile.mkdtemp(prefix="dbproc-test-", dir=other_filesystem(tmp_path)))
     move = cube(source, target)
     with pytest.raises(PlacementError):
         moves.move(replace(move, digest=digest("other")))
