@@ -10,6 +10,7 @@ from dbproc.service.api import (
     actions,
     campaigns,
     definition,
+    failures,
     files,
     history,
     imports,
@@ -32,6 +33,7 @@ from dbproc.service.uploads import tus
 ROUTERS = (
     health.router,
     status.router,
+    failures.router,
     files.router,
     definition.router,
     history.router,
