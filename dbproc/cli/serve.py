@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from dbproc.cli.common import mission_option, open_mission, open_own_mission, slots_option
+from dbproc.cli.common import mission_option, open_mission, open_own_mission, slots_option, warn
 from dbproc.core.errors import UserError
 from dbproc.database.definition.load import load_mission
 from dbproc.storage import permissions
@@ -48,6 +48,8 @@ def serve_command(
         raise UserError(f"dbproc serve needs the package {error.name}: pip install 'dbproc[web]'") from error
     if is_open and path is None and not _is_loopback(host):
         raise UserError(f"--open lets everybody do everything, and {host} is reached by others; listen on 127.0.0.1")
+    if path is None and not _is_loopback(host):
+        warn("what is sent to a port can be read on its way, tokens too; have a proxy with TLS in front, and --socket")
     with ExitStack() as stack:
         writing = stack.enter_context(open_own_mission(mission))
         reading = stack.enter_context(open_mission(mission, read_only=True))

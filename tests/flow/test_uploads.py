@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -424,3 +425,22 @@ def test_many_clients_at_once(sqlite_mission: Mission, count: int) -> None:
     for name, content in contents.items():
         assert (mission.incoming / name).read_bytes() == content * 1000
     assert mission.waiting() == sorted(contents)
+
+
+@pytest.mark.thorough
+def test_a_large_upload_takes_little_memory(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(product("raw", 0))
+    piece, count = bytes(1 << 20), 1024
+    digest = hashlib.sha256()
+    for _ in range(count):
+        digest.update(piece)
+    size = str(len(piece) * count)
+    with Served(mission.database, "--open") as served, httpx.Client(base_url=served.address, timeout=100) as client:
+        asked = HEADERS | metadata(filename=RAW[0], sha256=digest.hexdigest()) | {"Upload-Length": size}
+        url = client.post(TUS, headers=asked).headers["location"]
+        headers = HEADERS | BYTES | {"Upload-Offset": "0", "Content-Length": size}
+        assert client.patch(url, content=(piece for _ in range(count)), headers=headers).status_code == 204
+        status = Path(f"/proc/{served.pid}/status").read_text()
+    (most,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    assert most < 200 << 10
+    (mission.incoming / RAW[0]).unlink()
