@@ -10,6 +10,7 @@ from dbproc.service.api import (
     actions,
     campaigns,
     definition,
+    failures,
     files,
     foresight,
     history,
@@ -33,6 +34,7 @@ from dbproc.service.uploads import tus
 ROUTERS = (
     health.router,
     status.router,
+    failures.router,
     files.router,
     definition.router,
     history.router,
