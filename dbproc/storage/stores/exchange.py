@@ -221,10 +221,7 @@ class _SecurelyConnected(_Connected, HTTPSConnection):
 
 
 class Connections:
-    """Connections to one server, that go to looked-at addresses alone. Threads may share them.
-
-    `host` is the server as requests name it.
-    """
+    """Connections to one server, that go to looked-at addresses alone. Threads may share them."""
 
     def __init__(self, scheme: str, host: str, port: int | None, reach: Reach, timeout: float, ca_file: str) -> None:
         self._is_secure = scheme == "https"
@@ -232,7 +229,7 @@ class Connections:
         if self._is_secure and ca_file:
             self._keys["ca_certs"] = ca_file
         shown = f"[{host}]" if ":" in host else host
-        self.host = shown if port in (None, 443 if self._is_secure else 80) else f"{shown}:{port}"
+        self._host = shown if port in (None, 443 if self._is_secure else 80) else f"{shown}:{port}"
         self._idle: list[HTTPConnection] = []
         weakref.finalize(self, _end, self._idle)
 
@@ -282,7 +279,7 @@ class Connections:
     ) -> bytes:
         lines = [
             f"{method} {target} HTTP/1.1",
-            f"Host: {self.host}",
+            f"Host: {self._host}",
             *(f"{name}: {headers[name]}" for name in headers),
         ]
         if "Content-Length" not in headers:

@@ -69,11 +69,6 @@ class Service:
             spec.ca_file,
         )
 
-    @property
-    def named(self) -> str:
-        """The host as requests name it."""
-        return self._connections.host
-
     def open(
         self,
         method: str,
