@@ -22,13 +22,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
 from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
-from dbproc.storage.stores.exchange import Response
 
 _MIB = 1 << 20
 
@@ -166,11 +166,13 @@ class S3Place:
 
     def _open(
         self, method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None, body: bytes = b""
-    ) -> Response:
+    ) -> BaseHTTPResponse:
         _refuse(path)
         return self._signed(method, f"{self._root}/{_quoted(self._prefix + path)}", query, headers or {}, body)
 
-    def _signed(self, method: str, target: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
+    def _signed(
+        self, method: str, target: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> BaseHTTPResponse:
         target = f"{target}?{query}" if query else target
         sent = dict(headers)
         if self._signer is not None:

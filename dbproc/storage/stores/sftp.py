@@ -406,8 +406,8 @@ class SftpReader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _part(self, wanted: int, rest: int) -> bytes:
-        """Nothing is asked for beyond the end: some servers wait before they answer that. What came of a small file with
-        its first part is taken without asking."""
+        """Nothing is asked for beyond the end: some servers wait before they answer that. What came of a small file
+        with its first part is taken without asking."""
         whole = (self.entry.size or 0) - self.offset
         has_come = rest < whole <= _PACKET
         size = min(wanted, rest if has_come else -(-rest // _AHEAD))
