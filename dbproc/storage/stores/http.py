@@ -50,8 +50,7 @@ class HttpPlace:
         self.host = parts.hostname or ""
         self._spec = spec
         self._origin = _origin(spec.url)
-        self._server_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._base = f"{self._server_url}{parts.path.rstrip('/')}/"
+        self._base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/"
         self._reach = reach.Reach(self.host, spec.hosts)
         self._secret = _authorization(spec, unquote(parts.username or ""))
         self._pools: dict[tuple[str, str, int | None], Any] = {}
@@ -231,8 +230,6 @@ class HttpPlace:
 
     def _split(self, url: str) -> tuple[tuple[str, str, int | None], str]:
         """The server of a URL, and what is asked of it."""
-        if url.startswith(self._base):
-            return self._origin, url[len(self._server_url) :]
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return _origin(url), quote(target, safe="/%?&=:@!$'()*+,;~-._[]")
