@@ -11,6 +11,7 @@ from dbproc.service.api import (
     audit,
     campaigns,
     definition,
+    failures,
     files,
     foresight,
     history,
@@ -34,6 +35,7 @@ from dbproc.service.uploads import tus
 ROUTERS = (
     health.router,
     status.router,
+    failures.router,
     files.router,
     definition.router,
     history.router,

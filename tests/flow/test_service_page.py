@@ -224,13 +224,16 @@ def test_whoever_is_not_known_logs_in_and_sees_what_they_may(made: Mission) -> N
         assert service.get("/files", follow_redirects=False).status_code == 303
 
 
-def test_what_is_done_is_shown_first_asked_and_recorded(sqlite_mission: Mission) -> None:
-    made = sqlite_mission.create(*chain())
+@pytest.mark.both_databases
+def test_what_is_done_is_shown_first_asked_and_recorded(mission: Mission) -> None:
+    made = mission.create(*chain())
     made.code("to_smooth.sh", FAIL)
     made.deliver(name_of("raw", 1), EVIL)
     made.run(status=1)
     with client(made.database) as service:
         attempt = made.one("SELECT attempt_id FROM attempt WHERE status = 'failed'")
+        for page in ("/", "/failures", "/log", "/files", "/products", "/coverage", "/incoming"):
+            see(service, page)
         for page in (f"/attempts/{attempt}", "/quarantine/1", f"/files/{number_of(made, name_of('raw', 1))}"):
             text = see(service, page)
             path = next(each for each in Page(text).links if each.startswith("/actions/"))
