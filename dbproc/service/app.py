@@ -8,6 +8,7 @@ from dbproc import __version__
 from dbproc.service import health, openapi, preparedata, problems
 from dbproc.service.api import (
     actions,
+    audit,
     campaigns,
     definition,
     failures,
@@ -38,6 +39,7 @@ ROUTERS = (
     files.router,
     definition.router,
     history.router,
+    audit.router,
     quarantine.router,
     transfers.router,
     campaigns.router,
