@@ -50,8 +50,8 @@ class Kept:
         self._room = threading.BoundedSemaphore(_AT_ONCE)
 
     def ask(self, key: Hashable, work: Callable[[], Any], *, is_patient: bool = True) -> Answer | None:
-        """The answer, or the one before while it is worked out; None where there is none yet. Whoever `is_patient` waits
-        a moment for it.
+        """The answer, or the one before while it is worked out; None where there is none yet. Whoever `is_patient`
+        waits a moment for it.
 
         What `work` raises is raised here.
         """
