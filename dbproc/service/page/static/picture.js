@@ -1,0 +1,65 @@
+// Shows what the form asks for as soon as a slider moves: the same page as without this script, put in place.
+"use strict";
+
+const seen = document.getElementById("seen");
+const WAIT = 120;
+let timer = 0;
+let latest = 0;
+
+function asked() {
+  const form = document.getElementById("choice");
+  return `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`;
+}
+
+function loaded(image) {
+  return image && image.decode ? image.decode().catch(() => {}) : Promise.resolve();
+}
+
+// Puts what was found in place; of the form, while a slider is held, only the words.
+function place(found, isHeld) {
+  const picture = found.querySelector("figure");
+  const before = seen.querySelector("figure");
+  if (!isHeld || !picture || !before) {
+    seen.replaceChildren(...found.childNodes);
+    return;
+  }
+  before.replaceWith(picture);
+  for (const label of found.querySelectorAll("label.slide")) {
+    const name = label.querySelector("input").name;
+    seen.querySelector(`[name="${name}"]`).closest("label").querySelector("span").replaceWith(label.querySelector("span"));
+  }
+}
+
+async function show(isHeld) {
+  const mine = ++latest;
+  const url = asked();
+  seen.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(url, { credentials: "same-origin" });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("seen");
+    if (!found || answer.redirected) return location.assign(url);
+    const image = document.adoptNode(found).querySelector("img");
+    await loaded(image);
+    if (mine !== latest) return;
+    const name = document.activeElement && document.activeElement.name;
+    place(found, isHeld);
+    history.replaceState(null, "", url);
+    const again = name && seen.querySelector(`[name="${CSS.escape(name)}"]`);
+    if (again) again.focus({ preventScroll: true });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // the service does not answer: what is seen stays
+  } finally {
+    if (mine === latest) seen.removeAttribute("aria-busy");
+  }
+}
+
+seen.addEventListener("input", (event) => {
+  if (!event.target.closest("#choice")) return;
+  clearTimeout(timer);
+  const isHeld = event.target.type === "range";
+  timer = setTimeout(show, isHeld ? WAIT : 0, isHeld);
+});
+seen.addEventListener("submit", (event) => {
+  event.preventDefault();
+  show(false);
+});
