@@ -38,6 +38,11 @@ class Page:
         """How many answers came before, of a list that has no numbers of its own."""
         return self.after or 0
 
+    @property
+    def most(self) -> int:
+        """How many answers of such a list tell whether something follows."""
+        return self.skipped + self.limit + 1
+
 
 Said = dict[int | str, dict[str, Any]]
 

@@ -13,8 +13,6 @@ from dbproc.service.page.views import Viewing, page_router
 
 router = page_router()
 
-_GAPS = 200
-
 
 @router.get("/coverage")
 def coverage_page(view: Viewing) -> Response:
@@ -29,7 +27,6 @@ def coverage_page(view: Viewing) -> Response:
         "coverage.html",
         age=known.age,
         calendar=calendar(answer),
-        gaps=answer.gaps[:_GAPS],
-        more=len(answer.gaps) - _GAPS,
+        **view.part(answer.gaps),
         products=product_names(view.store),
     )
