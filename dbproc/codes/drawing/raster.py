@@ -11,8 +11,10 @@ from dbproc.codes.drawing.figure import aspect, colours, is_coloured, single
 from dbproc.codes.drawing.view import View, colour_range
 from dbproc.codes.idx.description import Axis, Field
 
-LEAST = 512
-"""Pixels along a side: of fewer values each becomes a block."""
+LEAST = 800
+"""Pixels along the longer side: of fewer values each becomes a block."""
+THIN = 4
+"""Where one side is so many times as long as the other, and proportions need not be kept, the other is stretched."""
 GREY, COLOURS = "gray", "viridis"
 _BYTE = 255
 
@@ -96,7 +98,9 @@ def _is_turned(axis: Axis, *, is_upward: bool) -> bool:
 
 
 def _enlarged(pixels: Any, *, is_even: bool) -> Any:
-    """Each pixel as a block, where there are few; where proportions need not be kept, each side for itself."""
-    factors = [max(1, LEAST // size) for size in pixels.shape[:2]]
-    down, along = [min(factors)] * 2 if is_even else factors
+    """Each pixel as a block, where there are few; a thin picture is stretched, where proportions need not be kept."""
+    longest = max(pixels.shape[:2])
+    block = max(1, LEAST // longest)
+    thin = longest // THIN
+    down, along = [block if is_even or size >= thin else block * longest // 2 // size for size in pixels.shape[:2]]
     return pixels.repeat(down, axis=0).repeat(along, axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,8 @@ def netcdf(path: Path) -> Content:
 def hdf5(path: Path) -> Content:
     """An HDF5 file."""
     require_own(path)
+    with suppress(ImportError):
+        importlib.import_module("hdf5plugin")  # filters
     file = _opened(path, lambda: importlib.import_module("h5py").File(path, "r"))
     found = {each.name.lstrip("/"): each for each in islice(_datasets(file), MOST)}
 

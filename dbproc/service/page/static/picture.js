@@ -63,3 +63,6 @@ seen.addEventListener("submit", (event) => {
   event.preventDefault();
   show(false);
 });
+
+// A slider that was moved before this script was there, or that the browser put back to where it was.
+if (Array.from(seen.querySelectorAll("input[type=range]")).some((each) => each.value !== each.defaultValue)) show(true);
