@@ -21,11 +21,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import decision, edits, files, idle, idx, ingest, jobs, keys, transfers, whatif  # noqa: E402
+from bench import decision, edits, files, idle, idx, ingest, jobs, keys, page, transfers, uploads, whatif  # noqa: E402
 from bench.places import Database, Place, postgresql, sqlite  # noqa: E402
 from bench.table import Row, print_table  # noqa: E402
 
-BENCHMARKS = ("idle", "edits", "ingest", "decision", "keys", "jobs", "whatif", "files", "idx", "transfers")
+BENCHMARKS = (
+    "idle",
+    "edits",
+    "ingest",
+    "decision",
+    "keys",
+    "jobs",
+    "whatif",
+    "files",
+    "page",
+    "idx",
+    "transfers",
+    "uploads",
+)
 DATABASES: dict[str, Callable[[Path], Iterator[Database]]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
@@ -63,6 +76,7 @@ def _chosen(options: argparse.Namespace) -> list[Callable[[Place], list[Row]]]:
         "jobs": partial(jobs.measure, days=options.days, slots=slots, rounds=rounds),
         "whatif": partial(whatif.measure, files=options.files, rounds=rounds),
         "files": partial(files.measure, files=options.catalogue, rounds=rounds),
+        "page": partial(page.measure, files=options.catalogue, rounds=rounds),
         "idx": partial(idx.measure, side=options.side, images=options.images, rounds=rounds),
         "transfers": partial(
             transfers.measure,
@@ -71,6 +85,7 @@ def _chosen(options: argparse.Namespace) -> list[Callable[[Place], list[Row]]]:
             listed=options.listed,
             rounds=rounds,
         ),
+        "uploads": partial(uploads.measure, mebibytes=options.mebibytes, jobs=options.days, rounds=rounds),
     }
     return [known[name] for name in options.benchmark or known]
 
@@ -88,7 +103,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--catalogue", type=int, default=1_000_000, help="files that are listed [%(default)s]")
     parser.add_argument("--side", type=int, default=640, help="of the volume of idx, in samples [%(default)s: 1 GiB]")
     parser.add_argument("--images", type=int, default=1_000, help="small images of idx [%(default)s]")
-    parser.add_argument("--mebibytes", type=int, default=1024, help="of the large file of transfers [%(default)s]")
+    parser.add_argument(
+        "--mebibytes", type=int, default=1024, help="of the large file of transfers and uploads [%(default)s]"
+    )
     parser.add_argument("--small", type=int, default=10_000, help="small files of transfers [%(default)s]")
     parser.add_argument("--listed", type=int, default=100_000, help="files of a listing of transfers [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed, in turn [%(default)s]")

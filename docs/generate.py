@@ -45,11 +45,11 @@ from dbproc.changes.tokens import TokenMade
 from dbproc.changes.transfers import TransfersChanged
 from dbproc.changes.whatif import Prediction
 from dbproc.changes.withdraw import Withdrawn
+from dbproc.check.answer import Checked
 from dbproc.check.stores import StoresChecked
 from dbproc.cli import dbproc
 from dbproc.cli.apply import ChangeTold
 from dbproc.cli.canary import Discarded
-from dbproc.cli.check import Checked
 from dbproc.cli.code import Accepted, ReleaseTold
 from dbproc.cli.common import RunTold
 from dbproc.cli.dbprocessing.commands import COMMANDS as LEGACY

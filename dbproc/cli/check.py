@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import click
 
-from dbproc.check.faults import Fault, Kind
+from dbproc.check.answer import checked
 from dbproc.check.look import Findings, look, look_at
 from dbproc.check.repair import intentions, repair
 from dbproc.cli.common import (
@@ -24,39 +23,12 @@ from dbproc.cli.correcting import say_descendants
 from dbproc.cli.progress import Screen
 from dbproc.cli.selection import product_option
 from dbproc.cli.terminal import bad, good
-from dbproc.core.answers import OPTIONAL
-from dbproc.core.events import Report, Told
+from dbproc.core.events import Report
 from dbproc.core.model import Period
 from dbproc.core.slot_text import choice_of
 from dbproc.core.states import EXISTING, Standing
 from dbproc.database.selection import Selection
 from dbproc.database.store import Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultTold:
-    """A fault of a mission."""
-
-    kind: Kind  #: what
-    place: str  #: where
-    text: str  #: what is wrong, in a sentence
-    remedy: str  #: what to do about it
-    repair: str | None  #: what ``--repair`` does about it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """The faults of a mission; the last three fields are for ``--repair``."""
-
-    faults: tuple[FaultTold, ...]  #: all that was found
-    counts: Mapping[Kind, int]  #: how many faults there are of each kind that there is
-    files: int  #: how many files were looked at
-    members: int  #: how many files of companion directories were looked at
-    deep: bool  #: whether their bytes were, too
-    live: str | None  #: the run that was live meanwhile: what it is at work on is left out
-    intentions: Sequence[str] | None = field(default=None, metadata=OPTIONAL)  #: what would be done
-    repairs: Sequence[Told] | None = field(default=None, metadata=OPTIONAL)  #: what was done
-    left: tuple[FaultTold, ...] | None = field(default=None, metadata=OPTIONAL)  #: what is still wrong
 
 
 @click.command("check")
@@ -122,19 +94,8 @@ def check_command(
         report = Report(None if as_json else Screen().say)
         left = _repaired(store, found, report, as_json=as_json) if changes else found
     if as_json:
-        print_json(
-            Checked(
-                faults=_told(found.faults),
-                counts=found.counts,
-                files=found.files,
-                members=found.members,
-                deep=found.is_deep,
-                live=found.live,
-                intentions=sentences,
-                repairs=report.events if changes else None,
-                left=_told(left.faults) if changes else None,
-            )
-        )
+        events = report.events if changes else None
+        print_json(checked(found, intentions=sentences, repairs=events, left=left if changes else None))
     return 1 if left.faults else 0
 
 
@@ -175,19 +136,6 @@ def _repaired(store: Store, found: Findings, report: Report, *, as_json: bool) -
         click.echo("\nleft:" if left.faults else "\nnothing is left")
         _print_faults(left)
     return left
-
-
-def _told(faults: Sequence[Fault]) -> tuple[FaultTold, ...]:
-    return tuple(
-        FaultTold(
-            kind=fault.kind,
-            place=fault.place,
-            text=fault.text,
-            remedy=fault.remedy,
-            repair=None if fault.cure is None else str(fault.cure),
-        )
-        for fault in faults
-    )
 
 
 def _print_findings(findings: Findings) -> None:

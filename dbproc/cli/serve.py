@@ -9,10 +9,16 @@ from pathlib import Path
 
 import click
 
-from dbproc.cli.common import mission_option, open_mission, open_own_mission, slots_option
+from dbproc.cli.common import mission_option, open_mission, open_own_mission, slots_option, warn
 from dbproc.core.errors import UserError
 from dbproc.database.definition.load import load_mission
 from dbproc.storage import permissions
+
+
+def _below(_: click.Context, __: click.Parameter, path: str) -> str:
+    """The path as it stands before others: with a slash at its begin alone."""
+    inner = path.strip("/")
+    return f"/{inner}" if inner else ""
 
 
 @click.command("serve")
@@ -22,7 +28,9 @@ from dbproc.storage import permissions
 @click.option(
     "--socket", "path", type=click.Path(path_type=Path), help="Listen at this path instead, for a proxy in front."
 )
-@click.option("--root-path", default="", metavar="PATH", help="The path below which a proxy shows it: /dbproc.")
+@click.option(
+    "--root-path", default="", callback=_below, metavar="PATH", help="The path below which a proxy shows it: /dbproc."
+)
 @click.option("--proxy", "proxies", multiple=True, metavar="ADDRESS", help="A proxy in front that says who asks.")
 @click.option("--open", "is_open", is_flag=True, help="Nobody has to be known; on the loopback alone.")
 @click.option("--no-run", is_flag=True, help="Start no runs: cron does it.")
@@ -48,6 +56,8 @@ def serve_command(
         raise UserError(f"dbproc serve needs the package {error.name}: pip install 'dbproc[web]'") from error
     if is_open and path is None and not _is_loopback(host):
         raise UserError(f"--open lets everybody do everything, and {host} is reached by others; listen on 127.0.0.1")
+    if path is None and not _is_loopback(host):
+        warn("what is sent to a port can be read on its way, tokens too; have a proxy with TLS in front, and --socket")
     with ExitStack() as stack:
         writing = stack.enter_context(open_own_mission(mission))
         reading = stack.enter_context(open_mission(mission, read_only=True))

@@ -51,6 +51,11 @@ class Principal:
         """Whether they may do it."""
         return scope in self.scopes
 
+    @property
+    def sees_of(self) -> str | None:
+        """Whose transfers alone they see, of those that are done for a person; None: everybody's."""
+        return None if Scope.OPERATE in self.scopes else self.name
+
     def owns(self, owner: str) -> bool:
         """Whether something of this owner is theirs to look at and to change."""
         return owner == self.name or Scope.OPERATE in self.scopes

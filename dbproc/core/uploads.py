@@ -24,9 +24,9 @@ PART = "-"
 """What a part is part of as long as there is no whole."""
 
 _LONGEST = 255
-_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+_TURNING = "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+_RESERVED = r"(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?"
+_DIGEST = r"(?:sha256:)?([0-9a-fA-F]{64})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,20 +86,20 @@ def name_fault(name: str) -> str | None:
         return "is a path; send the name alone"
     if UNFIT.search(name):
         return "has control characters, or bytes that are not UTF-8"
-    if _TURNING.search(name):
+    if re.search(_TURNING, name):
         return "has marks that turn the direction of writing"
     if len(name.encode()) > _LONGEST:
         return f"has more than {_LONGEST} bytes"
     if is_unfinished(name):
         return "is that of an unfinished file, which no run takes; send it without a dot before it, .part, .tmp or ~"
-    if name != name.strip() or name.endswith(".") or _RESERVED.fullmatch(name):
+    if name != name.strip() or name.endswith(".") or re.fullmatch(_RESERVED, name):
         return "cannot be a file's name on every system: it begins or ends with a space or a dot, or is reserved"
     return None
 
 
 def promised_digest(text: str) -> str | None:
     """A SHA-256 in hexadecimal digits as it is kept, ``sha256:…``; None where it is none."""
-    found = _DIGEST.fullmatch(text.strip())
+    found = re.fullmatch(_DIGEST, text.strip())
     return None if found is None else f"sha256:{found[1].lower()}"
 
 

@@ -211,18 +211,37 @@ def next_try_of(
 def overlaps(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
     """The file's data overlap one of the ranges of days."""
     begin, end = FILE.c.utc_start_time, FILE.c.utc_stop_time
-    return or_(*(and_(begin <= _end_of(last), end >= _start_of(first)) for first, last in ranges))
+    first, last = _hull(ranges)
+    any_of = or_(*(and_(begin <= _end_of(last), end >= _start_of(first)) for first, last in ranges))
+    return and_(begin <= _end_of(last), end >= _start_of(first), any_of)
 
 
 def begins_in(ranges: Sequence[DayRange]) -> ColumnElement[bool]:
     """The file's data begin on one of the days of the ranges."""
     begin = FILE.c.utc_start_time
-    return or_(*(begin.between(_start_of(first), _end_of(last)) for first, last in ranges))
+    first, last = _hull(ranges)
+    any_of = or_(*(begin.between(_start_of(first), _end_of(last)) for first, last in ranges))
+    return and_(begin.between(_start_of(first), _end_of(last)), any_of)
 
 
 def dated_in(column: Any, ranges: Sequence[DayRange]) -> ColumnElement[bool]:
-    """The date is in one of the ranges of days."""
-    return or_(*(column.between(first, last) for first, last in ranges))
+    """The date is in one of the ranges of days; of few days they are named, and an index leads to each."""
+    first, last = _hull(ranges)
+    if sum((last - first).days for first, last in ranges) < _NAMED:
+        days = {first + dt.timedelta(days=n) for first, last in ranges for n in range((last - first).days + 1)}
+        named: ColumnElement[bool] = column.in_(sorted(days))
+        return named
+    return and_(column.between(first, last), or_(*(column.between(first, last) for first, last in ranges)))
+
+
+_NAMED = 100  # days
+
+
+def _hull(ranges: Sequence[DayRange]) -> DayRange:
+    """All the time from the first to the last: databases find it by an index, and several ranges they do not."""
+    return min((first for first, _ in ranges), default=dt.date.min), max(
+        (last for _, last in ranges), default=dt.date.min
+    )
 
 
 def batches(items: Sequence[Item], size: int = 5000) -> Iterator[Sequence[Item]]:

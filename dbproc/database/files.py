@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -347,6 +348,11 @@ def newest_lost(connection: Connection) -> list[File]:
     statement = select(*FILE_COLUMNS).where(*is_lost, is_newest(existing=False))
     statement = statement.order_by(FILE.c.data_level, FILE.c.filename)
     return [file_of(row) for row in connection.execute(statement)]
+
+
+def highest(connection: Connection) -> int:
+    """The highest number of a file: about how many there are, at no cost."""
+    return int(connection.scalar(select(func.max(FILE.c.file_id))) or 0)
 
 
 def names_of_products(connection: Connection) -> dict[int, str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from dbproc.core.errors import NotFoundError
-from dbproc.core.transfers import Task, Transfer, TransferState, expected_end
+from dbproc.core.transfers import OF_PERSONS, Task, Transfer, TransferState, expected_end
 from dbproc.database import transfers
 from dbproc.database.store import Store, Transaction
 
@@ -95,24 +95,22 @@ def transfers_like(
         ]
 
 
-def transfer_numbered(store: Store, number: int) -> ShownTransfer:
-    """One transfer.
+def transfer_numbered(store: Store, number: int, seen_by: str | None = None) -> ShownTransfer:
+    """One transfer; as somebody may see it, see :func:`dbproc.database.transfers.listed`.
 
     Raises
     ------
     NotFoundError
-        There is none of this number.
+        There is none of this number, or none that they may know of.
     """
     with store.begin() as connection:
         found = transfers.numbered(connection, [number])
-    if not found:
-        raise no_transfer(number)
+    is_hidden = seen_by is not None and any(
+        each.order.task in OF_PERSONS and each.order.user != seen_by for each in found
+    )
+    if not found or is_hidden:
+        raise NotFoundError(f"no transfer {number}; they are listed by: dbproc transfers list --all")
     return shown(found[0], dt.datetime.now(dt.UTC))
-
-
-def no_transfer(number: int) -> NotFoundError:
-    """What is said where there is no transfer of a number, or none that who asks may know of."""
-    return NotFoundError(f"no transfer {number}; they are listed by: dbproc transfers list --all")
 
 
 def came_with(connection: Transaction, file_id: int) -> list[ShownTransfer]:

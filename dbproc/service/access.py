@@ -72,9 +72,8 @@ def _by_row(door: Door, here: Context, token: Token) -> Principal | None:
         return None
     if tokens.is_used_anew(row) and door.is_to_note(row.word):
         threading.Thread(target=_note_use, args=(here.writing, row.word), daemon=True).start()
-    return Principal(
-        row.owner, frozenset(map(Scope, row.scopes)), token=row.word if row.parent in ("", NO_TOKEN) else row.parent
-    )
+    word = row.word if row.parent in ("", NO_TOKEN) else row.parent
+    return Principal(row.owner, frozenset(map(Scope, row.scopes)), token=word)
 
 
 def _note_use(store: Store, word: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import logging
 import uuid
 from urllib.parse import urlsplit
 
@@ -16,9 +17,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dbproc.core.service import ServiceSpec
+from dbproc.core.text import one_line
 from dbproc.service import problems
 from dbproc.service.door import Door, later
-from dbproc.service.problems import Problem
+from dbproc.service.problems import Problem, Said
 
 MOST = 8 << 20
 """Bytes that a request may send that is no upload."""
@@ -29,6 +31,7 @@ STALLED_SECONDS = 60.0
 UPLOADS = ("/api/v1/uploads", "/api/upload", "/uploads")
 """Below these paths files are sent."""
 
+_LOGGER = logging.getLogger("uvicorn.error")
 _ROOM = 1 << 20  # what an upload has around it
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS = {
@@ -75,13 +78,9 @@ class Guard:
             self._refuse(scope, headers, spec)
             body.refuse(headers.get("content-length", ""))
             await self._app(scope, body.receive, answer.send)
-        except (Problem, HTTPException) as problem:
-            if answer.is_begun:
+        except Exception as error:
+            if not await _is_told(error, scope, receive, answer):
                 raise
-            said = problems.said_of(problem)
-            await problems.answer(said.status, said.detail, {**said.headers, "Connection": "close"})(
-                scope, receive, answer.send
-            )
 
     def _refuse(self, scope: Scope, headers: Headers, spec: ServiceSpec) -> None:
         """A Problem for a request that comes from where it may not, or too often."""
@@ -102,6 +101,21 @@ class Guard:
         if origin or headers.get("sec-fetch-site") == "cross-site":
             words = "a page of another host asks this; where that is meant, [service] of the mission file lists it"
             raise Problem(403, f"{words}: origins = [{json.dumps(origin)}]")
+
+
+async def _is_told(error: Exception, scope: Scope, receive: Receive, answer: _Answer) -> bool:
+    """Tell the client what went wrong, unless the answer has begun; whether that is all that there is to it."""
+    number, is_meant = scope["state"]["number"], isinstance(error, Problem | HTTPException)
+    if is_meant:
+        said = problems.said_of(error)
+    else:
+        said = Said(500, f"the service failed at this; what it was stands in its log, as request {number}")
+        _LOGGER.error("request %s failed: %s %s", number, scope["method"], one_line(scope["path"]))
+    if answer.is_begun:
+        return False
+    refusal = problems.answer(said.status, said.detail, {**said.headers, "Connection": "close"})
+    await refusal(scope, receive, answer.send)
+    return is_meant
 
 
 def _most(scope: Scope, spec: ServiceSpec) -> int:

@@ -12,17 +12,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import jwt
-from jwt.types import Options
 
 from dbproc.core.access import Principal, Scope
 from dbproc.core.errors import PermanentError, TransferError
 from dbproc.core.service import ServiceSpec
 from dbproc.service.problems import Problem
 from dbproc.storage.stores.documents import json_document
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 _TYPES = ("", "jwt", "at+jwt", "application/at+jwt")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Request, Response
 
 from dbproc.changes.staging.answer import StageAnswer
 from dbproc.changes.staging.origins import StoreFile
@@ -76,7 +76,7 @@ class TaskState:
 
 @router.post("/", responses=CHANGING | says(Task, located=True))
 @router.post("/preparedata", responses=CHANGING | says(Task, located=True))
-def submit(here: Here, who: Stager, asked: Triples) -> Response:
+def submit(here: Here, who: Stager, asked: Triples, request: Request) -> Response:
     """Have files of the storage element put into the area of who asks. Posted again while it is open it is the same
     task."""
     mission = here.mission()
@@ -90,7 +90,8 @@ def submit(here: Here, who: Stager, asked: Triples) -> Response:
             user=who.name,
         ),
     )
-    return answered(Task(task_id=str(found.stage_id)), 200, f"{here.root_path}/{found.stage_id}")
+    path = request.scope["route"].path.rstrip("/")
+    return answered(Task(task_id=str(found.stage_id)), 200, f"{here.root_path}{path}/{found.stage_id}")
 
 
 @router.get("/{number:int}", responses=READING | says(TaskState))

@@ -12,7 +12,7 @@ from tests.kit.mission import Mission, product
 
 def test_what_was_answered_of_uploads_is_kept_whenever_the_service_is_killed(database: str, tmp_path: Path) -> None:
     mission = Mission(tmp_path / "mission", database).create(product("raw", 0))
-    words = [sys.executable, "-m", "tests.crash.uploads", database, str(mission.incoming), "11"]
+    words = [sys.executable, "-m", "tests.crash.uploads", database, str(mission.incoming), "19"]
     done = subprocess.run(words, cwd=REPOSITORY, env=mission.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) > 20

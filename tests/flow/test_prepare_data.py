@@ -6,13 +6,11 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from dbproc.core import rucio
 from dbproc.core.access import Scope
 from dbproc.mission import read_mission_file
 from tests.kit.mission import Mission, product, table
@@ -61,7 +59,8 @@ def test_a_posted_list_is_provided_by_the_next_run(made: Mission, service: TestC
     answer = service.post("/", json=USUAL, headers=ada)
     assert (answer.status_code, answer.json()) == (200, {"task_id": "1"})
     assert service.get(answer.headers["location"], headers=ada).json()["status"] == "PENDING"
-    assert service.post("/preparedata", json=USUAL, headers=ada).json() == {"task_id": "1"}
+    again = service.post("/preparedata", json=USUAL, headers=ada)
+    assert (again.json(), again.headers["location"]) == ({"task_id": "1"}, "/preparedata/1")
     made.run()
     told = service.get("/1", headers=ada).json()
     assert (told["status"], told["info"]) == ("SUCCESS", "Data provisioning successful")
@@ -143,15 +142,6 @@ def test_the_same_list_posted_at_once_is_one_task(made: Mission, service: TestCl
     for each in threads:
         each.join()
     assert found == ["1"] * 6
-
-
-@pytest.mark.parametrize("did", [DID, "user.jdoe:a.b.txt", "group.x.y:z", "mock:a/b.root"])
-def test_an_identifier_is_read_off_its_path(did: str) -> None:
-    assert rucio.did_of(rucio.path(*did.split(":"))) == did
-
-
-def test_a_path_that_is_not_computed_has_no_identifier(tmp_path: Path) -> None:
-    assert [rucio.did_of(path) for path in ("a", "a/b/c", f"testing/84/1d/{NAME}")] == [None] * 3
 
 
 def test_the_page_is_as_it_says(made: Mission, service: TestClient, ada: dict[str, str]) -> None:

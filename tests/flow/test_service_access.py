@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,7 @@ def test_while_the_issuer_is_down_it_is_said_so(client: TestClient, issuer: Issu
 
 def test_many_tokens_that_nobody_knows_are_slowed_down(client: TestClient, store: Store) -> None:
     known = bearer(store)
+    client.app.state.door._attempts._clock = lambda: 0.0  # type: ignore[attr-defined]
     assert client.get(STATUS, headers=known).status_code == 200
     answers = [client.get(STATUS, headers={"Authorization": f"Bearer {number}"}) for number in range(12)]
     assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 2
@@ -255,6 +257,22 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client: TestClient) -> 
     assert len(numbers) == 3
 
 
+def test_what_fails_is_told_by_its_number_and_no_more(
+    client: TestClient, store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("hidden")
+
+    monkeypatch.setattr("dbproc.service.api.status.mission_status", fail)
+    asking = TestClient(client.app, raise_server_exceptions=False)
+    answer = asking.get(STATUS, headers=bearer(store))
+    number = answer.headers["x-request-id"]
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert number in answer.json()["detail"]
+    assert "hidden" not in answer.text
+    assert f"request {number} failed: GET {STATUS}" in caplog.text
+
+
 def test_pages_of_hosts_that_are_listed_may_ask_and_no_others(client: TestClient, store: Store) -> None:
     asked = {"Access-Control-Request-Method": "POST"}
     answer = client.options(STATUS, headers={"Origin": FRIEND, **asked})
@@ -285,11 +303,57 @@ def test_more_than_may_be_sent_is_not_read(client: TestClient) -> None:
 
 def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
     mission = Mission(tmp_path / "mission", str(tmp_path / "mission.sqlite"))
-    mission.create(product("raw", 0), table("service", {"rate": 0.5}))
+    mission.create(product("raw", 0), table("service", {"rate": 0.001}))
     with open_store(mission.database) as writing, open_store(mission.database, read_only=True) as reading:
-        client = TestClient(create_app(Context(reading=reading, writing=writing)))
-        ada, ben = bearer(writing, "ada"), bearer(writing, "ben")
-        assert [client.get(STATUS, headers=ada).status_code for _ in range(4)] == [200, 200, 200, 429]
-        assert client.get(STATUS, headers=ada).headers["retry-after"] in ("1", "2")
-        assert [client.get(STATUS, headers=ben).status_code for _ in range(4)] == [200, 200, 200, 429]
-        assert client.get("/livez").status_code == 429  # the first of each token were those of their address
+        app = create_app(Context(reading=reading, writing=writing))
+        for owner in ("ada", "ben"):
+            client, token = TestClient(app, client=(owner, 1)), bearer(writing, owner)
+            answers = [client.get(STATUS, headers=token) for _ in range(3)]  # the first counts for the address
+            assert [answer.status_code for answer in answers] == [200, 200, 429]
+            assert 900 < int(answers[-1].headers["retry-after"]) <= 1001
+            assert client.get("/livez").status_code == 429
+
+
+# --- every path ---
+
+FOR_EVERYBODY = {
+    *("GET /livez", "GET /readyz", "GET /health", "GET /api/upload/health"),
+    *("GET /api/v1/openapi.json", "HEAD /api/v1/openapi.json", "GET /static/{name}", "GET /login", "POST /login"),
+    *("OPTIONS /api/v1/uploads/tus", "OPTIONS /api/v1/uploads/tus/{word}"),
+    "POST /logout",  # it asks for the form of the session first
+}
+
+
+def _asked(client: TestClient, headers: dict[str, str]) -> dict[str, int]:
+    """The status of each method of each path; a page that leads to the log-in counts as 401."""
+    found = {}
+    for path, method in _paths(client.app.routes):  # type: ignore[attr-defined]
+        sent = {"Tus-Resumable": "1.0.0", "Origin": "http://testserver", **headers}
+        answer = client.request(method, re.sub(r"{[^}]*}", "1", path), headers=sent, follow_redirects=False)
+        leads_in = answer.status_code == 303 and answer.headers["location"].startswith("/login")
+        found[f"{method} {path}"] = 401 if leads_in else answer.status_code
+    return found
+
+
+def _paths(routes: Any, before: str = "") -> Iterator[tuple[str, str]]:
+    for route in routes:
+        inner: Any = getattr(route, "original_router", None) or getattr(route, "app", None)
+        if getattr(route, "methods", None):
+            yield from ((before + route.path, method) for method in sorted(route.methods))
+        else:
+            yield from _paths(inner.routes, before + getattr(route, "path", ""))
+
+
+def test_every_path_but_a_few_asks_who_it_is(client: TestClient) -> None:
+    found = _asked(client, {})
+    assert len(found) > 100
+    assert {path for path, status in found.items() if status != 401} == FOR_EVERYBODY
+
+
+def test_who_may_only_read_changes_nothing_and_who_may_not_read_sees_nothing(client: TestClient, store: Store) -> None:
+    reader, stager = _asked(client, bearer(store, "ada", Scope.READ)), _asked(client, bearer(store, "ben", Scope.STAGE))
+    changing = {path for path in reader if path.split()[0] not in ("GET", "HEAD", "OPTIONS")} - FOR_EVERYBODY
+    assert {path for path in changing if reader[path] != 403} == set()
+    seen = {path for path, status in stager.items() if status != 403} - FOR_EVERYBODY
+    of_preparedata = {"POST /", "GET /{number:int}", "POST /preparedata", "GET /preparedata/{number:int}"}
+    assert {path for path in seen if "/stages" not in path} == of_preparedata

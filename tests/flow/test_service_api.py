@@ -41,6 +41,8 @@ QUESTIONS = {
     "codes": "code list",
     "codes/to_clean": "code show to_clean",
     "log": "log",
+    "audit?action=token": "audit list --action token",
+    "audit/verify": "audit verify",
     f"log?file={RAW}": f"log --file {RAW}",
     "coverage?product=clean": "coverage clean",
     "report": "report",
@@ -56,6 +58,10 @@ QUESTIONS = {
     "releases/first/diff": "release diff first",
     "links": "links",
     "canaries": "canary list",
+    "whatif/reprocess?product=clean&force=1": "whatif reprocess --product clean --force 1",
+    "whatif/release/to_clean?version=2.0.0": "whatif release to_clean --version 2.0.0",
+    "check?plausible=true": "check --plausible",
+    "check?product=raw": "check --product raw",
     "stages": "stages list",
     "stages/1": "stages show 1",
     "stages/usage": "stages usage",
@@ -104,8 +110,15 @@ def test_each_question_has_the_answer_of_its_command(
         there, told = answer.json(), json.loads(mission.dbproc(*command.split(), "--json").out)
         if "time" in there:
             assert there.pop("time") <= told.pop("time")
-        assert there == told, question
+        assert _lasting(there) == _lasting(told), question
         _require_as_described(answer.json(), description, f"/api/v1/{question.partition('?')[0]}")
+
+
+def _lasting(answer: object) -> object:
+    """An answer without what changes from moment to moment: how much is free on disks."""
+    if isinstance(answer, dict):
+        return {key: _lasting(value) for key, value in answer.items() if key != "disks"}
+    return answer
 
 
 def _require_as_described(answer: object, description: dict[str, Any], path: str) -> None:

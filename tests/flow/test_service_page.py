@@ -145,7 +145,8 @@ def test_a_file_with_its_origin(made: Mission, service: TestClient) -> None:
     saved = service.get(f"/files/{number_of(made, name_of('clean', 1))}/bytes")
     assert saved.text == "clean(raw_20200101)"
     assert saved.headers["content-disposition"].startswith("attachment")
-    assert see(service, f"/files/named/{name_of('clean', 1)}") == text
+    named = service.get(f"/files/named/{name_of('clean', 1)}")
+    assert named.url.path == f"/files/{number_of(made, name_of('clean', 1))}"
 
 
 def test_why_there_is_nothing(service: TestClient) -> None:
@@ -184,6 +185,17 @@ def test_what_is_wrong_is_said_as_a_page(service: TestClient) -> None:
     assert service.get("/static/..%2Fviews.py").status_code == 404
 
 
+def test_what_takes_long_on_a_large_catalogue_comes_later(service: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbproc.service.page.views._LARGE", 0)
+    monkeypatch.setattr("dbproc.service.page.kept._PATIENCE", 0)
+    for path in ("/", "/files", "/coverage", "/failures", "/log", "/products", "/products/raw"):
+        answer = service.get(path)
+        assert "One moment" in answer.text
+        assert answer.headers["refresh"] == "2"
+    monkeypatch.setattr("dbproc.service.page.kept._PATIENCE", 60)
+    assert "5 failed" in see(service, "/")
+
+
 def test_below_a_path_of_a_proxy(made: Mission) -> None:
     with client(made.database, root_path="/dbproc") as service:
         text = see(service, "/")
@@ -210,13 +222,16 @@ def test_whoever_is_not_known_logs_in_and_sees_what_they_may(made: Mission) -> N
         assert service.get("/files", follow_redirects=False).status_code == 303
 
 
-def test_what_is_done_is_shown_first_asked_and_recorded(sqlite_mission: Mission) -> None:
-    made = sqlite_mission.create(*chain())
+@pytest.mark.both_databases
+def test_what_is_done_is_shown_first_asked_and_recorded(mission: Mission) -> None:
+    made = mission.create(*chain())
     made.code("to_smooth.sh", FAIL)
     made.deliver(name_of("raw", 1), EVIL)
     made.run(status=1)
     with client(made.database) as service:
         attempt = made.one("SELECT attempt_id FROM attempt WHERE status = 'failed'")
+        for page in ("/", "/failures", "/log", "/files", "/products", "/coverage", "/incoming"):
+            see(service, page)
         for page in (f"/attempts/{attempt}", "/quarantine/1", f"/files/{number_of(made, name_of('raw', 1))}"):
             text = see(service, page)
             path = next(each for each in Page(text).links if each.startswith("/actions/"))

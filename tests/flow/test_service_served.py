@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -24,6 +25,28 @@ def short_directory() -> Iterator[Path]:
     """Paths of sockets have at most some hundred characters."""
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         yield Path(directory)
+
+
+def _told_a_secret(client: httpx2.Client, token: str, path: str, body: dict[str, object]) -> httpx2.Response:
+    """What is said to somebody who sends a secret where none belongs."""
+    return client.post(f"{BELOW}{path}", json=body, headers={"Authorization": f"Bearer {token}"})
+
+
+SECRET = "wJalrXUtnFEMI-K7MDENG"
+METADATA = {
+    "user_email": "ada@example.org",
+    "dataset_name": "x",
+    "sensor": "TIFF",
+    "convert": False,
+    "is_public": False,
+}
+S3 = {"bucket_name": "b", "object_key": "k", "access_key_id": "AKIA", "secret_access_key": SECRET}
+WITH_SECRETS: list[tuple[str, dict[str, object]]] = [
+    ("/api/upload/initiate", {**METADATA, "source_type": "s3", "source_config": S3}),
+    ("/api/upload/initiate", {"source_type": "s3", "source_config": S3}),
+    ("/api/v1/imports", {"url": f"https://ada:{SECRET}@data.example.org/x"}),
+    ("/api/v1/imports", {"url": 1, "password": SECRET}),
+]
 
 
 def test_secrets_are_found_nowhere_afterwards(sqlite_mission: Mission, short_directory: Path) -> None:
@@ -50,6 +73,9 @@ def test_secrets_are_found_nowhere_afterwards(sqlite_mission: Mission, short_dir
             client.cookies.clear()
             answers.append(client.get(f"{BELOW}/api/v1/status", headers={"Cookie": f"{name}={cookie}"}))
             assert answers[-1].status_code == 200
+            answers += [_told_a_secret(client, token, path, body) for path, body in WITH_SECRETS]
+            refused = {answer.status_code for answer in answers[-len(WITH_SECRETS) :]}
+            assert refused <= {400, 422, 501}, refused
             seen = service.of_process()
         finally:
             said = service.end()
@@ -61,7 +87,7 @@ def test_secrets_are_found_nowhere_afterwards(sqlite_mission: Mission, short_dir
         mission.dbproc(*words).out for words in (("audit", "list", "--json"), ("token", "list", "--all", "--json"))
     ]
     told += [path.read_bytes().decode("latin1") for path in mission.root.parent.rglob("*") if path.is_file()]
-    secrets = [token.split("_")[2], vouched, vouched.split(".")[2], cookie.split("_")[2]]
+    secrets = [SECRET, token.split("_")[2], vouched, vouched.split(".")[2], cookie.split("_")[2]]
     assert not [each for each in secrets for text in (seen, said, *told) if each in text]
     assert token.split("_")[1] in "".join(told)
 

@@ -1,4 +1,4 @@
-"""What people do on the page, in a browser: have a failure tried again, and send files, with scripts and without."""
+"""What people do on the page, in a browser: they try a failure again, and send files, with scripts or without."""
 
 from __future__ import annotations
 

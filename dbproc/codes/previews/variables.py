@@ -127,11 +127,13 @@ def _field(name: str, told: Mapping[str, str]) -> Field:
 def _listed(name: str, item: Any, shape: tuple[int, ...], dtype: Any, told: Mapping[str, str]) -> Listed:
     kind = "" if dtype is str else getattr(dtype, "kind", "")
     words = "text" if dtype is str or kind in ("O", "S", "U") else str(getattr(dtype, "name", dtype))
-    return Listed(name, shape, words, told.get("units", ""), told.get("long_name", ""), _why_not(kind, shape))
+    return Listed(name, shape, words, told.get("units", ""), told.get("long_name", ""), _why_not(name, kind, shape))
 
 
-def _why_not(kind: str, shape: tuple[int, ...]) -> str:
+def _why_not(name: str, kind: str, shape: tuple[int, ...]) -> str:
     """Why it cannot be drawn."""
+    if not name.isprintable():
+        return "its name is no text"
     if not kind or kind not in "iufb":
         return "it holds no numbers"
     if not shape or shape.count(1) == len(shape):

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from dbproc.core.access import Principal, Scope
+from dbproc.core.access import Principal
 from dbproc.core.errors import NotFoundError
 from dbproc.core.imports import RULE
 from dbproc.core.transfers import Transfer, TransferState
@@ -45,8 +45,7 @@ def some(
     form: AsForm = Form.JSON,
 ) -> Response:
     """The imports of who asks, the latest first; of an operator those of everybody."""
-    user = None if who.may(Scope.OPERATE) else who.name
-    rows = transfers_like(here.reading, state or None, RULE, None, page.limit, page.after, user)
+    rows = transfers_like(here.reading, state or None, RULE, None, page.limit, page.after, who.sees_of)
     following = page_after(request, after=rows[-1].transfer_id) if len(rows) == page.limit else None
     return listed(rows, ShownTransfer, form, following)
 

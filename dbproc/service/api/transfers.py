@@ -6,9 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from dbproc.core.access import Scope
-from dbproc.core.transfers import OF_PERSONS, OPEN, TransferState
-from dbproc.explain.transfers import ShownTransfer, no_transfer, transfer_numbered, transfers_like
+from dbproc.core.transfers import OPEN, TransferState
+from dbproc.explain.transfers import ShownTransfer, transfer_numbered, transfers_like
 from dbproc.service.access import Reader
 from dbproc.service.answers import READING, Form, answered, listed, page_after, says
 from dbproc.service.asked import AsForm, Number, Paged, Text
@@ -34,8 +33,7 @@ def some(
     """Files on their way and those that failed, or in the states that are named, as ``dbproc transfers list`` has
     them; of what is sent, imported and staged that of who asks, of an operator that of everybody."""
     states = None if all else tuple(state) or BY_DEFAULT
-    seen_by = None if who.may(Scope.OPERATE) else who.name
-    rows = transfers_like(here.reading, states, rule, file, page.limit, page.after, seen_by=seen_by)
+    rows = transfers_like(here.reading, states, rule, file, page.limit, page.after, seen_by=who.sees_of)
     following = page_after(request, after=rows[-1].transfer_id) if len(rows) == page.limit else None
     return listed(rows, ShownTransfer, form, following)
 
@@ -43,7 +41,4 @@ def some(
 @router.get("/{number}", responses=says(ShownTransfer))
 def one(here: Here, who: Reader, number: Number) -> Response:
     """A transfer, as ``dbproc transfers show`` has it."""
-    found = transfer_numbered(here.reading, number)
-    if found.task in OF_PERSONS and not who.owns(found.user):
-        raise no_transfer(number)
-    return answered(found)
+    return answered(transfer_numbered(here.reading, number, who.sees_of))

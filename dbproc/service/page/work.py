@@ -27,7 +27,13 @@ def transfer_list(view: Viewing) -> Response:
     """Files on their way, and those that failed; or in the states that are named."""
     states = None if view.asked.flag("all") else _states(view) or _BY_DEFAULT
     rows = transfers_like(
-        view.store, states, view.asked.text("rule"), view.asked.text("file"), _ROWS + 1, view.asked.number("after")
+        view.store,
+        states,
+        view.asked.text("rule"),
+        view.asked.text("file"),
+        _ROWS + 1,
+        view.asked.number("after"),
+        seen_by=view.asking.sees_of,
     )
     after = rows[_ROWS - 1].transfer_id if len(rows) > _ROWS else None
     return view.show("transfers.html", rows=rows[:_ROWS], after=after, states=list(TransferState))
@@ -43,7 +49,7 @@ def _states(view: View) -> tuple[TransferState, ...]:
 @router.get("/transfers/{number:int}")
 def transfer_page(view: Viewing, number: int) -> Response:
     """One transfer."""
-    return view.show("transfer.html", row=transfer_numbered(view.store, number))
+    return view.show("transfer.html", row=transfer_numbered(view.store, number, view.asking.sees_of))
 
 
 @router.get("/campaigns")

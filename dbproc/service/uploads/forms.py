@@ -33,6 +33,7 @@ class _Events:
     name: bytearray = field(default_factory=bytearray)
     value: bytearray = field(default_factory=bytearray)
     count: int = 0
+    is_whole: bool = False
 
     def begin(self) -> None:
         """A part begins."""
@@ -71,6 +72,10 @@ class _Events:
         """The part is whole."""
         self.found.append(None)
 
+    def finish(self) -> None:
+        """The form is whole."""
+        self.is_whole = True
+
 
 def _text(raw: bytes) -> str:
     try:
@@ -97,6 +102,7 @@ class Form:
                 "on_headers_finished": events.headers_end,
                 "on_part_data": events.data,
                 "on_part_end": events.end,
+                "on_end": events.finish,
             },
         )
         self._body = request.stream()
@@ -107,6 +113,8 @@ class Form:
         while (event := await self._next()) is not _OVER:
             if isinstance(event, Part):
                 yield event
+        if not self._events.is_whole:
+            raise Problem(400, "the form has no end")
 
     async def content(self) -> AsyncIterator[bytes]:
         """What is in the part that was given last."""

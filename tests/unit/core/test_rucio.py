@@ -66,3 +66,12 @@ def test_a_store_has_its_files_where_its_layout_says() -> None:
     rse = StoreSpec(name="s", url="file:///s", layout=Layout.RUCIO, scope="testing")
     assert rse.path_of("data/l1", "prepare_data_test.txt") == "testing/84/1c/prepare_data_test.txt"
     assert rse.path_of("data/l1", "x/0000.bin").endswith("/x/0000.bin")
+
+
+@pytest.mark.parametrize("did", ["testing:a.txt", "user.jdoe:a.b.txt", "group.x.y:z", "mock:a/b.root"])
+def test_an_identifier_is_read_off_its_path(did: str) -> None:
+    assert rucio.did_of(rucio.path(*did.split(":"))) == did
+
+
+def test_a_path_that_is_not_computed_has_no_identifier() -> None:
+    assert [rucio.did_of(path) for path in ("a", "a/b/c", "testing/84/1d/a.txt")] == [None] * 3
