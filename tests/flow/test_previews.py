@@ -120,6 +120,7 @@ def test_a_slice_has_the_values_that_are_there_north_on_top(
     told = words(service, path, at0=1, at1=2, field="uwnd")
     assert f"Values from {np.nanmin(plane):g} to {np.nanmax(plane):g} m/s" in told
     assert "1 value missing" in told
+    assert "Top to bottom: y=0 (40 degrees_north) to y=19 (21 degrees_north) Left to right: x=0 to x=29" in told
     across = blocks(shown(service, path, at0=0, at3=4, axes="1-2", field="uwnd"), SHAPE[1:3])
     plane = values[0, :, :, 4].astype("f8")[::-1]  # z upwards, y as it lies: from the first
     assert {each.tobytes() for each in (across, across[:, ::-1])} & {

@@ -59,7 +59,7 @@ def raster(seen: View, field: Field, span: tuple[float, float] | None = None, co
         pixels = _mapped(np.where(absent, used[0], np.ma.getdata(values)), used, colour_map)
     pixels[absent] = 0
     for number, axis in enumerate((seen.vertical, seen.horizontal)):
-        if _is_turned(axis, is_upward=number == 0):
+        if is_turned(axis, is_upward=number == 0):
             pixels = np.flip(pixels, number)
     return Raster(_enlarged(pixels, is_even=aspect(seen) == "equal"), used, extremes)
 
@@ -89,7 +89,7 @@ def _opaque(values: Any) -> Any:
     return np.concatenate([pixels, np.full((*pixels.shape[:2], 1), _BYTE, np.uint8)], axis=2)
 
 
-def _is_turned(axis: Axis, *, is_upward: bool) -> bool:
+def is_turned(axis: Axis, *, is_upward: bool) -> bool:
     """Whether the first index is not where the first pixel is."""
     side = sides.positions(axis)
     beginning, _ = sides.direction(axis, float(side[0]), float(side[-1]))

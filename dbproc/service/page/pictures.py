@@ -96,7 +96,7 @@ def _one_of(text: str) -> str:
 def _words(facts: dict[str, Any]) -> list[str]:
     """What is seen, told beside it."""
     units = f" {facts['units']}" if facts["units"] not in ("", "1") else ""
-    ways = ("Along the curve",) if facts["is_curve"] else ("Up or down", "Across")
+    ways = ("Along the curve",) if facts["is_curve"] else ("Top to bottom", "Left to right")
     found = [f"{facts['label']}{', at ' if facts['where'] else ''}{facts['where']}"]
     found += [f"{way}: {side}" for way, side in zip(ways, facts["sides"], strict=True)]
     if facts["extremes"]:
