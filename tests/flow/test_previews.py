@@ -9,6 +9,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import h5py
 import matplotlib as mpl
 import netCDF4
 import numpy as np
@@ -53,6 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mission, Array, Arra
         product("wind", 0, "wind_{Y}{m}{d}_v{VERSION}.nc", inspector="netcdf"),
         product("cube", 1, "cube_{Y}{m}{d}_v{VERSION}.idx", inspector="idx"),
         product("photo", 0, "photo_{Y}{m}{d}_v{VERSION}.tif"),
+        product("outside", 0, "outside_{Y}{m}{d}_v{VERSION}.h5"),
         product("broken", 0, "broken_{Y}{m}{d}_v{VERSION}.nc"),
         process("to_idx", "cube", ["wind"], file="dbproc:netcdf_to_idx", arguments=["--variable", "uwnd"]),
     )
@@ -60,6 +62,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mission, Array, Arra
     pixels = np.arange(2 * 30 * 40, dtype="u2").reshape(2, 30, 40) * 20
     tifffile.imwrite(mission.incoming / "photo_20240501_v1.0.0.tif", pixels)
     (mission.incoming / "broken_20240501_v1.0.0.nc").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
+    with h5py.File(mission.incoming / "outside_20240501_v1.0.0.h5", "w") as file:
+        file.create_dataset("hosts", (2, 4), "u1", external=[("/etc/hosts", 0, 8)])
     mission.run()
     return mission, values, pixels
 
@@ -115,7 +119,8 @@ def test_a_slice_has_the_values_that_are_there_north_on_top(
     assert np.array_equal(found, coloured(plane, np.nanmin(plane), np.nanmax(plane)))
     told = words(service, path, at0=1, at1=2, field="uwnd")
     assert f"Values from {np.nanmin(plane):g} to {np.nanmax(plane):g} m/s" in told
-    assert "1 values are missing" in told
+    assert "1 value missing" in told
+    assert "Top to bottom: y=0 (40 degrees_north) to y=19 (21 degrees_north) Left to right: x=0 to x=29" in told
     across = blocks(shown(service, path, at0=0, at3=4, axes="1-2", field="uwnd"), SHAPE[1:3])
     plane = values[0, :, :, 4].astype("f8")[::-1]  # z upwards, y as it lies: from the first
     assert {each.tobytes() for each in (across, across[:, ::-1])} & {
@@ -163,6 +168,7 @@ def test_what_is_in_a_file_is_listed_and_what_cannot_be_shown_says_why(
     broken = f"/files/{number_of(mission, 'broken')}"
     assert "There is no picture: it " in words(service, broken)
     assert service.get(f"{broken}/picture.png").status_code == 422
+    assert "'hosts' lies in another file" in words(service, f"/files/{number_of(mission, 'outside')}")
     assert service.get(f"{path}/picture?axes=../..").status_code == 422
     assert service.get("/files/999/picture").status_code == 404
 
@@ -198,12 +204,14 @@ def test_a_picture_is_drawn_once_and_known_by_its_tag(
     assert not list((mission.root / ".dbproc" / "pictures").glob("part-*"))
 
 
-def test_a_process_that_takes_too_long_is_ended(
+def test_a_process_that_takes_too_long_is_ended_and_not_many_wait(
     made: tuple[Mission, Array, Array], service: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = f"/files/{number_of(made[0], 'photo')}"
     monkeypatch.setattr(previews, "TIME_LIMIT", 0.0)
-    told = words(service, f"/files/{number_of(made[0], 'photo')}", zoom=2, at1=3)
-    assert "takes longer than 0 s" in told
+    assert "takes longer than 0 s" in words(service, path, zoom=2, at1=3)
+    monkeypatch.setattr(previews, "_WAITING", 0)
+    assert service.get(f"{path}/picture?zoom=2&at1=3").status_code == 503
 
 
 def test_who_may_not_read_sees_nothing(made: tuple[Mission, Array, Array]) -> None:

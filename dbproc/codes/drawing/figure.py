@@ -104,11 +104,7 @@ def _side(seen: View, axis: Axis, number: int) -> Any:
 
 def aspect(seen: View) -> str:
     """Equal for maps and images, whose two sides have one unit; else whatever fills the picture."""
-    if seen.vertical is None:
-        return "auto"
-    vertical, horizontal = seen.vertical.units, seen.horizontal.units
-    degrees = vertical.startswith("degree") and horizontal.startswith("degree")
-    return "equal" if degrees or vertical == horizontal == "pixel" else "auto"
+    return "equal" if seen.vertical is not None and sides.are_alike(seen.vertical, seen.horizontal) else "auto"
 
 
 def _label_sides(area: Any, seen: View, field: Field) -> None:

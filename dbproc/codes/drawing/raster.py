@@ -11,8 +11,10 @@ from dbproc.codes.drawing.figure import aspect, colours, is_coloured, single
 from dbproc.codes.drawing.view import View, colour_range
 from dbproc.codes.idx.description import Axis, Field
 
-LEAST = 512
-"""Pixels along a side: of fewer values each becomes a block."""
+LEAST = 800
+"""Pixels along the longer side: of fewer values each becomes a block."""
+THIN = 4
+"""Where one side is so many times as long as the other, and proportions need not be kept, the other is stretched."""
 GREY, COLOURS = "gray", "viridis"
 _BYTE = 255
 
@@ -57,7 +59,7 @@ def raster(seen: View, field: Field, span: tuple[float, float] | None = None, co
         pixels = _mapped(np.where(absent, used[0], np.ma.getdata(values)), used, colour_map)
     pixels[absent] = 0
     for number, axis in enumerate((seen.vertical, seen.horizontal)):
-        if _is_turned(axis, is_upward=number == 0):
+        if is_turned(axis, is_upward=number == 0):
             pixels = np.flip(pixels, number)
     return Raster(_enlarged(pixels, is_even=aspect(seen) == "equal"), used, extremes)
 
@@ -87,7 +89,7 @@ def _opaque(values: Any) -> Any:
     return np.concatenate([pixels, np.full((*pixels.shape[:2], 1), _BYTE, np.uint8)], axis=2)
 
 
-def _is_turned(axis: Axis, *, is_upward: bool) -> bool:
+def is_turned(axis: Axis, *, is_upward: bool) -> bool:
     """Whether the first index is not where the first pixel is."""
     side = sides.positions(axis)
     beginning, _ = sides.direction(axis, float(side[0]), float(side[-1]))
@@ -96,7 +98,9 @@ def _is_turned(axis: Axis, *, is_upward: bool) -> bool:
 
 
 def _enlarged(pixels: Any, *, is_even: bool) -> Any:
-    """Each pixel as a block, where there are few; where proportions need not be kept, each side for itself."""
-    factors = [max(1, LEAST // size) for size in pixels.shape[:2]]
-    down, along = [min(factors)] * 2 if is_even else factors
+    """Each pixel as a block, where there are few; a thin picture is stretched, where proportions need not be kept."""
+    longest = max(pixels.shape[:2])
+    block = max(1, LEAST // longest)
+    thin = longest // THIN
+    down, along = [block if is_even or size >= thin else block * longest // 2 // size for size in pixels.shape[:2]]
     return pixels.repeat(down, axis=0).repeat(along, axis=1)

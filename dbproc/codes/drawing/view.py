@@ -22,6 +22,8 @@ PERCENTILES = (2.0, 98.0)
 MOST = 1 << 22
 """Of more values than this every second, third … one along the longer side is drawn, so that memory holds them."""
 BUDGET = 64 << 20
+THIN = 4
+"""An axis of fewer than this part of the values along a side is not thinned out with the longer one."""
 SKEW = 3.0
 """Extremes wash out the rest when the whole range is more than this many times the one between the percentiles."""
 
@@ -84,9 +86,9 @@ def view(dataset: Sliceable, field: Field, cuts: Sequence[Cut] = (), window: Win
     box, chosen = _cut(dataset, cuts)
     parts = enumerate(zip(box, dataset.description.axes, strict=True))
     box = tuple(part if i in chosen else window.part(i, axis) for i, (part, axis) in parts)
-    steps = _steps(slabs.shape_of(box), window.side)
-    firsts = tuple(part.start for i, part in enumerate(box) if i not in chosen)
     axes = [axis for i, axis in enumerate(dataset.description.axes) if i not in chosen]
+    steps = _steps(slabs.shape_of(box), window.side, is_even=sides.are_alike(axes[0], axes[-1]))
+    firsts = tuple(part.start for i, part in enumerate(box) if i not in chosen)
     kept = tuple(step for i, step in enumerate(steps) if i not in chosen)
     told = "".join(f", {place(dataset.description.axes[i], index)}" for i, index in chosen.items())
     stored = np.squeeze(_sampled(dataset, field, box, steps), axis=tuple(chosen))
@@ -126,9 +128,10 @@ def _cut(dataset: Sliceable, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]:
     return slicing.box(dataset, [*middle, *((str(i), index) for i, index in chosen.items())])
 
 
-def _steps(shape: Sequence[int], side: int) -> list[int]:
-    """Of each axis the distance of the indices that are drawn."""
-    steps = [-(-size // side) for size in shape]
+def _steps(shape: Sequence[int], side: int, *, is_even: bool) -> list[int]:
+    """Of each axis the distance of the indices that are drawn: one for all, but for an axis that is short."""
+    step = -(-max(shape) // side)
+    steps = [step if is_even or size * THIN >= side * step else -(-size // side) for size in shape]
     sizes = [-(-size // step) for size, step in zip(shape, steps, strict=True)]
     while prod(sizes) > MOST:
         longest = sizes.index(max(sizes))

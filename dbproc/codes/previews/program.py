@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dbproc.codes.drawing.figure import Options, figure, is_coloured, label
-from dbproc.codes.drawing.raster import raster
+from dbproc.codes.drawing.raster import is_turned, raster
 from dbproc.codes.drawing.view import View, Window, place, view
 from dbproc.codes.idx.description import Axis, Field
 from dbproc.codes.idx.refusal import Refusal
@@ -152,10 +152,17 @@ def _axis(axis: Axis, index: int, *, is_cut: bool) -> dict[str, Any]:
 
 
 def _sides(seen: View) -> list[str]:
-    """What lies along the sides, from which place to which."""
+    """What lies along the sides: from top to bottom, from left to right; along a curve from the first on."""
     axes = [axis for axis in (seen.vertical, seen.horizontal) if axis is not None]
-    ends = zip(axes, seen.firsts, seen.steps, seen.values.shape, strict=False)
-    return [f"{place(axis, first)} to {place(axis, first + (count - 1) * step)}" for axis, first, step, count in ends]
+    return [_ends(seen, axis, number, is_upward=number < len(axes) - 1) for number, axis in enumerate(axes)]
+
+
+def _ends(seen: View, axis: Axis, number: int, *, is_upward: bool) -> str:
+    first, step, count = seen.firsts[number], seen.steps[number], seen.values.shape[number]
+    ends = [place(axis, first), place(axis, first + (count - 1) * step)]
+    if seen.vertical is not None and is_turned(axis, is_upward=is_upward):
+        ends.reverse()
+    return " to ".join(ends)
 
 
 def _painted(

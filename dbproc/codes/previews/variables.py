@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,8 @@ def netcdf(path: Path) -> Content:
 def hdf5(path: Path) -> Content:
     """An HDF5 file."""
     require_own(path)
+    with suppress(ImportError):
+        importlib.import_module("hdf5plugin")  # filters
     file = _opened(path, lambda: importlib.import_module("h5py").File(path, "r"))
     found = {each.name.lstrip("/"): each for each in islice(_datasets(file), MOST)}
 
@@ -124,11 +127,13 @@ def _field(name: str, told: Mapping[str, str]) -> Field:
 def _listed(name: str, item: Any, shape: tuple[int, ...], dtype: Any, told: Mapping[str, str]) -> Listed:
     kind = "" if dtype is str else getattr(dtype, "kind", "")
     words = "text" if dtype is str or kind in ("O", "S", "U") else str(getattr(dtype, "name", dtype))
-    return Listed(name, shape, words, told.get("units", ""), told.get("long_name", ""), _why_not(kind, shape))
+    return Listed(name, shape, words, told.get("units", ""), told.get("long_name", ""), _why_not(name, kind, shape))
 
 
-def _why_not(kind: str, shape: tuple[int, ...]) -> str:
+def _why_not(name: str, kind: str, shape: tuple[int, ...]) -> str:
     """Why it cannot be drawn."""
+    if not name.isprintable():
+        return "its name is no text"
     if not kind or kind not in "iufb":
         return "it holds no numbers"
     if not shape or shape.count(1) == len(shape):

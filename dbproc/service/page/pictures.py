@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from dbproc.core.errors import UserError
 from dbproc.core.model import Mission
+from dbproc.core.text import number_words
 from dbproc.database.files import FileRow
 from dbproc.service.page.views import Fields, View, Viewing, page_router
 from dbproc.service.previews import Asked, Drawn, Previews, Source, source_of
@@ -94,8 +95,10 @@ def _one_of(text: str) -> str:
 
 def _words(facts: dict[str, Any]) -> list[str]:
     """What is seen, told beside it."""
-    units = f" {facts['units']}" if facts["units"] else ""
-    found = [f"{facts['label']}{', at ' if facts['where'] else ''}{facts['where']}", "; ".join(facts["sides"])]
+    units = f" {facts['units']}" if facts["units"] not in ("", "1") else ""
+    ways = ("Along the curve",) if facts["is_curve"] else ("Top to bottom", "Left to right")
+    found = [f"{facts['label']}{', at ' if facts['where'] else ''}{facts['where']}"]
+    found += [f"{way}: {side}" for way, side in zip(ways, facts["sides"], strict=True)]
     if facts["extremes"]:
         low, high = facts["extremes"]
         found.append(f"Values from {low:g} to {high:g}{units}")
@@ -103,13 +106,15 @@ def _words(facts: dict[str, Any]) -> list[str]:
         found.append("Not one value is there: all are missing")
     if facts["span"] and facts["extremes"]:
         low, high = facts["span"]
-        how = "" if facts["is_whole_range"] else "; what lies beyond has the colour of that end"
+        beyond = ", the 2nd to the 98th percentile; what lies beyond has the colour of that end"
+        how = "" if facts["is_whole_range"] else beyond
         found.append(f"Colours span {low:g} to {high:g}{units}{how}")
     if facts["missing"]:
-        found.append(f"{facts['missing']:,} values are missing, and left blank")
+        found.append(f"{number_words(facts['missing'], 'value')} missing, left blank")
     if max(facts["steps"]) > 1:
-        found.append(f"Of the values every {' × '.join(_nth(each) for each in facts['steps'])} is drawn")
-    return [each for each in found if each]
+        every = " × ".join(dict.fromkeys(map(_nth, facts["steps"])))
+        found.append(f"Of the values along a side every {every} is drawn; a smaller part has all of them")
+    return found
 
 
 def _nth(step: int) -> str:

@@ -3,8 +3,11 @@
 
 const seen = document.getElementById("seen");
 const WAIT = 120;
+const LATER = 1000;
+const BUSY = [429, 503];
 let timer = 0;
-let latest = 0;
+let isAsking = false;
+let next = null;
 
 function asked() {
   const form = document.getElementById("choice");
@@ -30,26 +33,46 @@ function place(found, isHeld) {
   }
 }
 
+async function put(url, isHeld) {
+  const answer = await fetch(url, { credentials: "same-origin" });
+  if (BUSY.includes(answer.status)) {
+    timer = setTimeout(show, LATER, isHeld);
+    return;
+  }
+  const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("seen");
+  if (!found || answer.redirected) {
+    location.assign(url);
+    return;
+  }
+  document.adoptNode(found);
+  await loaded(found.querySelector("img"));
+  const name = document.activeElement && document.activeElement.name;
+  place(found, isHeld);
+  history.replaceState(null, "", url);
+  const again = name && seen.querySelector(`[name="${CSS.escape(name)}"]`);
+  if (again) again.focus({ preventScroll: true });
+}
+
+// One picture is asked for at a time; the last choice of those made meanwhile is the next.
 async function show(isHeld) {
-  const mine = ++latest;
-  const url = asked();
+  if (isAsking) {
+    next = next === false ? false : isHeld;
+    return;
+  }
+  isAsking = true;
   seen.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(url, { credentials: "same-origin" });
-    const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("seen");
-    if (!found || answer.redirected) return location.assign(url);
-    const image = document.adoptNode(found).querySelector("img");
-    await loaded(image);
-    if (mine !== latest) return;
-    const name = document.activeElement && document.activeElement.name;
-    place(found, isHeld);
-    history.replaceState(null, "", url);
-    const again = name && seen.querySelector(`[name="${CSS.escape(name)}"]`);
-    if (again) again.focus({ preventScroll: true });
+    await put(asked(), isHeld);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // the service does not answer: what is seen stays
   } finally {
-    if (mine === latest) seen.removeAttribute("aria-busy");
+    isAsking = false;
+    seen.removeAttribute("aria-busy");
+    if (next !== null) {
+      const held = next;
+      next = null;
+      show(held);
+    }
   }
 }
 
@@ -63,3 +86,6 @@ seen.addEventListener("submit", (event) => {
   event.preventDefault();
   show(false);
 });
+
+// A slider that was moved before this script was there, or that the browser put back to where it was.
+if (Array.from(seen.querySelectorAll("input[type=range]")).some((each) => each.value !== each.defaultValue)) show(true);
