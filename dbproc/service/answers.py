@@ -111,6 +111,7 @@ _WHY = {
     405: "not so",
     409: "not now: something else is at work, or it is done already",
     410: "it is at its end already",
+    412: "the header `Tus-Resumable` is not sent, or names another version",
     413: "more than may be sent",
     415: "sent in a form that is not taken here",
     422: "something asked for is not as it must be; `detail` says what",

@@ -111,6 +111,24 @@ def test_the_mission_in_one_screen(service: TestClient) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;.dat" in text
 
 
+def test_the_first_page_tells_what_waits_for_a_failure_and_which_tokens_end(sqlite_mission: Mission) -> None:
+    made = sqlite_mission.create(*chain())
+    made.code("to_clean.sh", FAIL)
+    made.deliver(name_of("raw", 1))
+    made.run(status=1)
+    for owner, days in (("ada", "29 d"), ("ben", "31 d")):
+        made.dbproc("token", "create", owner, "--owner", owner, "--expires", days)
+    with client(made.database) as service:
+        text = see(service, "/")
+        attempt = made.one("SELECT attempt_id FROM attempt")
+        waits = f'<li>smooth 2019-12-31 and 2 more: <a href="/attempts/{attempt}">to_clean 2020-01-01</a> failed</li>'
+        assert waits in text
+        assert re.findall(r"<li>token \w+ of (\w+)", text) == ["ada"]
+    with client(made.database, is_open=False) as service:
+        logged_in(service, made.database, "eve", Scope.READ)
+        assert "<li>token" not in see(service, "/")
+
+
 def test_files_are_chosen_by_the_address_and_come_page_by_page(
     service: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,8 +310,11 @@ def test_what_is_done_is_shown_first_asked_and_recorded(mission: Mission) -> Non
     made.run(status=1)
     with client(made.database) as service:
         attempt = made.one("SELECT attempt_id FROM attempt WHERE status = 'failed'")
-        for page in ("/", "/failures", "/log", "/files", "/products", "/coverage", "/incoming"):
+        for page in ("/", "/failures", "/log", "/files", "/products", "/coverage", "/incoming", "/queue?product=raw"):
             see(service, page)
+        for page in ("/quarantine?reason=no_product&text=ONE", "/campaigns?status=active&text=x&after=1"):
+            see(service, page)
+        assert "None like that" in see(service, "/uploads?state=failed&text=x")
         for page in (f"/attempts/{attempt}", "/quarantine/1", f"/files/{number_of(made, name_of('raw', 1))}"):
             text = see(service, page)
             path = next(each for each in Page(text).links if each.startswith("/actions/"))
