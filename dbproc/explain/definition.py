@@ -176,6 +176,12 @@ def product_names(store: Store) -> list[str]:
     return [each.name for each in sorted(known, key=lambda each: (each.level, each.name))]
 
 
+def process_names(store: Store) -> list[str]:
+    """The processes of the mission file, by name."""
+    with store.begin() as connection:
+        return sorted(each.name for each in load_definition(connection).processes.values())
+
+
 def _read(store: Store) -> NumberedDefinition:
     with store.begin() as connection:
         found = numbered_definition(connection)

@@ -43,8 +43,11 @@ def _drawing(view: View, known: Definition) -> Markup:
 def process_list(view: Viewing) -> Response:
     """The processes."""
     asked = view.asked
-    rows = definition.processes(view.store, text=asked.text("text") or "", product=asked.text("product") or "")
-    return view.show("processes.html", **view.part(rows), products=definition.product_names(view.store))
+    text, product = asked.text("text") or "", asked.text("product") or ""
+    answer = view.kept("processes", partial(definition.processes, view.store, text=text, product=product))
+    if answer is None:
+        return view.later()
+    return view.show("processes.html", **view.part(answer.value), products=definition.product_names(view.store))
 
 
 @router.get("/products/{name}")

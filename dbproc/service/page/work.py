@@ -9,7 +9,7 @@ from fastapi import Response
 from dbproc.core.states import CampaignStatus
 from dbproc.core.transfers import OPEN, TransferState
 from dbproc.database import campaigns
-from dbproc.explain.definition import processes
+from dbproc.explain.definition import process_names
 from dbproc.explain.forecast import campaign_outlook
 from dbproc.explain.history import history
 from dbproc.explain.transfers import transfer_numbered, transfers_like
@@ -76,5 +76,5 @@ def log_page(view: Viewing) -> Response:
     if answer is None:
         return view.later()
     events = answer.value
-    names = [each.name for each in processes(view.store)]
+    names = process_names(view.store)
     return view.show("log.html", events=events[-_EVENTS:], is_more=len(events) > _EVENTS, processes=names)
