@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import jwt
+from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TemporaryError
 from dbproc.core.places import PlaceSpec
@@ -22,7 +23,6 @@ from dbproc.core.redaction import remember
 from dbproc.storage.stores import rest
 from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
-from dbproc.storage.stores.exchange import Response
 
 _ENDPOINT = "https://www.googleapis.com/drive/v3"
 _SCOPE = "https://www.googleapis.com/auth/drive.readonly"
@@ -180,7 +180,9 @@ class DrivePlace:
             self._refuse(path, answer)
         return _json(self.host, answer)
 
-    def _open(self, target: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:
+    def _open(
+        self, target: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> BaseHTTPResponse:
         """Ask; with a new token where the old one is not taken any more."""
         whole = f"{target}?{urlencode({**query, 'supportsAllDrives': 'true'}, quote_via=quote)}"
         sent = {"Authorization": f"Bearer {self._account.token()}", **(headers or {})}

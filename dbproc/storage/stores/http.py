@@ -12,20 +12,19 @@ import base64
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from urllib3 import exceptions
+from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
 from dbproc.core.redaction import remember
-from dbproc.storage.stores import credentials, http_digests, index_pages, webdav
+from dbproc.storage.stores import credentials, http_digests, index_pages, reach, webdav
 from dbproc.storage.stores.base import CHUNK, Entry, partial_name, refuse_leading_out
-from dbproc.storage.stores.exchange import Connections, Response
-from dbproc.storage.stores.reach import Reach
 from dbproc.storage.stores.rest import broken, fault, http_date, range_of
 
 _REDIRECTS = 5
@@ -51,11 +50,10 @@ class HttpPlace:
         self.host = parts.hostname or ""
         self._spec = spec
         self._origin = _origin(spec.url)
-        self._server_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._base = f"{self._server_url}{parts.path.rstrip('/')}/"
-        self._reach = Reach(self.host, spec.hosts)
+        self._base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/"
+        self._reach = reach.Reach(self.host, spec.hosts)
         self._secret = _authorization(spec, unquote(parts.username or ""))
-        self._servers: dict[tuple[str, str, int | None], Connections] = {}
+        self._pools: dict[tuple[str, str, int | None], Any] = {}
         self._is_dav: bool | None = None
         self._made: set[str] = set()
 
@@ -119,9 +117,9 @@ class HttpPlace:
 
     def close(self) -> None:
         """End every connection."""
-        for each in self._servers.values():
+        for each in self._pools.values():
             each.close()
-        self._servers.clear()
+        self._pools.clear()
 
     def _url(self, path: str) -> str:
         refuse_leading_out(path)
@@ -143,7 +141,7 @@ class HttpPlace:
             self._refuse(response, url, set())
         return None
 
-    def _entry(self, path: str, final: str, response: Response, size: int | None = None) -> Entry:
+    def _entry(self, path: str, final: str, response: BaseHTTPResponse, size: int | None = None) -> Entry:
         headers = response.headers
         if final.partition("?")[0].endswith("/"):
             raise PermanentError(f"{self.host}: {self._url(path)} is no file")
@@ -181,7 +179,7 @@ class HttpPlace:
 
     def _asked(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> tuple[Response, str]:
+    ) -> tuple[BaseHTTPResponse, str]:
         """Ask, following redirects to named hosts where a method only reads; the answer, unread, and its URL."""
         for _ in range(_REDIRECTS + 1):
             response = self._answer(method, url, headers, body)
@@ -210,20 +208,28 @@ class HttpPlace:
         self._reach.refuse_unnamed(parts.hostname, f"{self.host}: leads to {told}")
         return following
 
-    def _answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+    def _answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
         """Ask one server; what opens the place's own server is sent to no other."""
         origin, target = self._split(url)
         try:
-            return self._server(origin).open(method, target, {**self._headers(origin), **headers}, body)
+            found: BaseHTTPResponse = self._pool(origin).urlopen(
+                method,
+                target,
+                body=body,
+                headers={**self._headers(origin), **headers},
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
         except TransferError:
             raise
         except (exceptions.HTTPError, HTTPException, OSError) as error:
             raise broken(origin[1], error) from None
+        return found
 
     def _split(self, url: str) -> tuple[tuple[str, str, int | None], str]:
         """The server of a URL, and what is asked of it."""
-        if url.startswith(self._base):
-            return self._origin, url[len(self._server_url) :]
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return _origin(url), quote(target, safe="/%?&=:@!$'()*+,;~-._[]")
@@ -232,13 +238,13 @@ class HttpPlace:
         own = {"Authorization": self._secret} if self._secret and origin == self._origin else {}
         return {"Accept-Encoding": "identity", "User-Agent": "dbproc", **own}
 
-    def _server(self, origin: tuple[str, str, int | None]) -> Connections:
-        if origin not in self._servers:
+    def _pool(self, origin: tuple[str, str, int | None]) -> Any:
+        if origin not in self._pools:
             seconds = self._spec.timeout.total_seconds()
-            self._servers[origin] = Connections(*origin, self._reach, seconds, self._spec.ca_file)
-        return self._servers[origin]
+            self._pools[origin] = reach.pool(*origin, self._reach, seconds, self._spec.ca_file)
+        return self._pools[origin]
 
-    def _refuse(self, response: Response, url: str, good: set[int]) -> None:
+    def _refuse(self, response: BaseHTTPResponse, url: str, good: set[int]) -> None:
         """Raise what is wrong with an answer, with the server's words."""
         if response.status in good:
             return
@@ -250,22 +256,22 @@ class HttpPlace:
         what = f"{self.host}: {url.partition('?')[0]}"
         raise fault(what, response.status, words or response.reason or "", response.headers)
 
-    def _whole(self, response: Response, url: str) -> bytes:
+    def _whole(self, response: BaseHTTPResponse, url: str) -> bytes:
         """A whole page."""
         parts, count = [], 0
-        with closing(HttpReader(self.host, response, Entry(path=url))) as reader:
-            for chunk in reader:
-                parts.append(chunk)
-                count += len(chunk)
-                if count > _LONGEST_PAGE:
-                    raise PermanentError(f"{self.host}: the list of {url} is longer than {_LONGEST_PAGE >> 20} MiB")
+        for chunk in HttpReader(self.host, response, Entry(path=url)):
+            parts.append(chunk)
+            count += len(chunk)
+            if count > _LONGEST_PAGE:
+                response.close()
+                raise PermanentError(f"{self.host}: the list of {url} is longer than {_LONGEST_PAGE >> 20} MiB")
         return b"".join(parts)
 
 
 class HttpReader:
     """The bytes of an answer; `skip` of them come before `offset`, and are left out."""
 
-    def __init__(self, host: str, response: Response, entry: Entry, offset: int = 0, skip: int = 0) -> None:
+    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0, skip: int = 0) -> None:
         self.entry = entry
         self.offset = offset
         self._host = host
@@ -284,6 +290,7 @@ class HttpReader:
                 yield rest
         if end is not None and at < end:
             raise TemporaryError(f"{self._host}: {self.entry.path} ended after {at:,} of {end:,} bytes")
+        self._response.release_conn()
 
     def close(self) -> None:
         """End the reading; where bytes are unread the connection is ended."""
@@ -394,7 +401,7 @@ class HttpUpload:
     def _begin(self) -> None:
         """Send the head of the request."""
         origin, target = self._place._split(self._place._url(self._partial))
-        self._connection = connection = self._place._server(origin).new()
+        self._connection = connection = self._place._pool(origin)._new_conn()
         length = {"Transfer-Encoding": "chunked"} if self._size is None else {"Content-Length": str(self._size)}
         connection.putrequest("PUT", target, skip_accept_encoding=True)
         for name, text in {**self._place._headers(origin), **length}.items():
@@ -431,17 +438,17 @@ class HttpUpload:
 class _closing:  # noqa: N801
     """Closes an answer whose bytes are of no interest; the connection stays where there are few."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: BaseHTTPResponse) -> None:
         self._response = response
 
     def __enter__(self) -> None:
         """Nothing is to be begun."""
 
     def __exit__(self, *_: object) -> None:
-        rest = self._response.length
-        with suppress(HTTPException, OSError):
+        rest = self._response.length_remaining
+        with suppress(exceptions.HTTPError, HTTPException, OSError):
             if rest is not None and rest <= _WORDS:
-                self._response.read()
+                self._response.drain_conn()
         self._response.close()
 
 

@@ -26,7 +26,7 @@ LIBRARIES = {
     "local": (),
     "sftp": ("ssh2",),
     "http": ("defusedxml", "urllib3"),
-    "s3": ("defusedxml", "urllib3"),
+    "s3": ("botocore", "defusedxml", "urllib3"),
     "gdrive": ("cryptography", "jwt", "urllib3"),
     "vos": ("defusedxml", "urllib3"),
 }

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPException, responses
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from urllib3 import exceptions
+from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
 from dbproc.core.redaction import without_credentials
+from dbproc.storage.stores import reach
 from dbproc.storage.stores.base import CHUNK, Entry
-from dbproc.storage.stores.exchange import Connections, Response
-from dbproc.storage.stores.reach import Reach
 
 LIMIT = 16 << 20
 """Bytes that an answer may have that is no file."""
@@ -60,19 +58,14 @@ class Service:
         self.host = parts.hostname
         self.base = parts.path.rstrip("/")
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        self._connections = Connections(
+        self._pool = reach.pool(
             parts.scheme,
             self.host,
             parts.port,
-            Reach(self.host, (self.host, *spec.hosts)),
+            reach.Reach(self.host, (self.host, *spec.hosts)),
             spec.timeout.total_seconds(),
             spec.ca_file,
         )
-
-    @property
-    def named(self) -> str:
-        """The host as requests name it."""
-        return self._connections.host
 
     def open(
         self,
@@ -80,11 +73,21 @@ class Service:
         target: str,
         headers: Mapping[str, str] | None = None,
         body: bytes | Iterator[bytes] | None = None,
-    ) -> Response:
+    ) -> BaseHTTPResponse:
         """Ask, and give the answer with its bytes unread; whoever reads them closes it."""
         sent = {"Accept-Encoding": "identity", "User-Agent": "dbproc", **(headers or {})}
         try:
-            return self._connections.open(method, self.base + target, sent, body)
+            response: BaseHTTPResponse = self._pool.urlopen(
+                method,
+                self.base + target,
+                body=body,
+                headers=sent,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            return response
         except TransferError:
             raise
         except (exceptions.HTTPError, HTTPException, OSError) as error:
@@ -96,20 +99,22 @@ class Service:
         """Ask, and give the whole answer, whatever its status."""
         return self.whole(self.open(method, target, headers, body))
 
-    def whole(self, response: Response) -> Answer:
+    def whole(self, response: BaseHTTPResponse) -> Answer:
         """Read an answer that is no file."""
-        with closing(response):
-            try:
-                data = response.read(LIMIT + 1)
-            except (HTTPException, OSError) as error:
-                raise broken(self.host, error) from None
+        try:
+            data = response.read(LIMIT + 1)
+        except (exceptions.HTTPError, OSError) as error:
+            response.close()
+            raise broken(self.host, error) from None
         if len(data) > LIMIT:
+            response.close()
             raise PermanentError(f"{self.host}: its answer is longer than {LIMIT >> 20} MiB")
+        response.release_conn()
         return Answer(response.status, response.headers, data)
 
     def close(self) -> None:
         """End every connection."""
-        self._connections.close()
+        self._pool.close()
 
 
 class Body:
@@ -129,7 +134,7 @@ class Body:
         So many bytes come before `offset`, and are left out.
     """
 
-    def __init__(self, host: str, response: Response, entry: Entry, offset: int = 0, skip: int = 0) -> None:
+    def __init__(self, host: str, response: BaseHTTPResponse, entry: Entry, offset: int = 0, skip: int = 0) -> None:
         self.entry = entry
         self.offset = offset
         self._host = host
@@ -150,11 +155,12 @@ class Body:
                 f"{self._host}: the connection ended after {self.offset + done} of the {self.entry.size} bytes of "
                 f"{self.entry.path}"
             )
+        self._response.release_conn()
 
     def _chunk(self, size: int) -> bytes:
         try:
             return self._response.read(size) if size else b""
-        except (HTTPException, OSError) as error:
+        except (exceptions.HTTPError, OSError) as error:
             raise broken(self._host, error) from None
 
     def close(self) -> None:
@@ -173,7 +179,7 @@ def range_of(offset: int, known: Entry | None) -> tuple[dict[str, str], int]:
     return {"Range": f"bytes={offset - skip}-"}, skip
 
 
-def goes_on(response: Response, offset: int, known: Entry) -> bool:
+def goes_on(response: BaseHTTPResponse, offset: int, known: Entry) -> bool:
     """Whether an answer has the bytes from an offset on, of a file of a size; of rclone's S3 its status is 200."""
     told = response.headers.get("Content-Range", "")
     is_all = known.size is None or told.endswith(f"/{known.size}")
@@ -224,11 +230,13 @@ def fault(what: str, status: int, words: str, headers: Mapping[str, str]) -> Tra
 
 def broken(host: str, error: Exception) -> TransferError:
     """What is wrong with a connection; the words hold nothing of what was sent."""
-    if isinstance(error, ssl.SSLError | exceptions.SSLError):
+    if isinstance(error, exceptions.NameResolutionError):
+        return TemporaryError(f"{host}: its address cannot be found", is_of_place=True)
+    if isinstance(error, exceptions.SSLError):
         return PermanentError(f"{host}: no trusted connection: {_words(error)}")
     if isinstance(error, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
         return TemporaryError(f"{host}: cannot be connected to: {_cause(error)}", is_of_place=True)
-    if isinstance(error, TimeoutError):
+    if isinstance(error, exceptions.ReadTimeoutError):
         return TemporaryError(f"{host}: sends nothing any more, or next to nothing")
     return TemporaryError(f"{host}: the connection broke: {_cause(error)}")
 

@@ -1,4 +1,4 @@
-"""Places in S3, at Amazon or at any endpoint: requests that are signed, over connections that stay.
+"""Places in S3, at Amazon or at any endpoint: requests signed by botocore, over connections of our own.
 
 Nothing that S3 servers do differently is relied on. `If-None-Match` and `If-Match` are sent and may be ignored: a key
 is looked for before it is written, and what is read is compared with what was known. An ETag says that bytes are the
@@ -8,7 +8,6 @@ same; it is taken for an MD5 only where it can be one.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -18,16 +17,18 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape
 
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, RoomError, TakenError, TemporaryError, TransferError
 from dbproc.core.places import PlaceSpec
 from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, refuse_leading_out
 from dbproc.storage.stores.credentials import value
-from dbproc.storage.stores.exchange import Response
-from dbproc.storage.stores.signature import Signer
 
 _MIB = 1 << 20
 
@@ -73,7 +74,7 @@ class S3Place:
         self._service = rest.Service(spec, service.replace(_BUCKET, self._bucket))
         self._root = "" if _BUCKET in service else f"/{self._bucket}"
         self.host = self._service.host
-        self._signer = _signer(spec, self._service.named)
+        self._signer = _signer(spec)
         self._is_bucket_there = False
 
     def entries(self, directory: str = "") -> Iterator[Entry]:
@@ -165,15 +166,21 @@ class S3Place:
 
     def _open(
         self, method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None, body: bytes = b""
-    ) -> Response:
+    ) -> BaseHTTPResponse:
         _refuse(path)
         return self._signed(method, f"{self._root}/{_quoted(self._prefix + path)}", query, headers or {}, body)
 
-    def _signed(self, method: str, target: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
+    def _signed(
+        self, method: str, target: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> BaseHTTPResponse:
         target = f"{target}?{query}" if query else target
+        sent = dict(headers)
         if self._signer is not None:
-            headers = self._signer.signed(method, self._service.base + target, headers, body, dt.datetime.now(dt.UTC))
-        return self._service.open(method, target, headers, body if body or method in ("PUT", "POST") else None)
+            request = AWSRequest(method, self._service.origin + self._service.base + target, sent, body)
+            request.context["client_config"] = None
+            self._signer.add_auth(request)
+            sent = dict(request.headers.items())
+        return self._service.open(method, target, sent, body if body or method in ("PUT", "POST") else None)
 
     def _pages(self, query: str, after: tuple[tuple[str, str], ...]) -> Iterator[Element]:
         """The pages of a listing; `after` has the names of parameters and those of the elements that hold them."""
@@ -393,11 +400,12 @@ def _service_url(spec: PlaceSpec, bucket: str) -> str:
     return f"https://{host}" if "." in bucket else f"https://{_BUCKET}.{host}"
 
 
-def _signer(spec: PlaceSpec, host: str) -> Signer | None:
+def _signer(spec: PlaceSpec) -> S3SigV4Auth | None:
     """What signs requests; None where the mission names no keys, for buckets that are open to all."""
     if not spec.access_key:
         return None
-    return Signer(value(spec.access_key), value(spec.secret_key), spec.region or _REGION, host)
+    keys = Credentials(value(spec.access_key), value(spec.secret_key))
+    return S3SigV4Auth(keys, "s3", spec.region or _REGION)
 
 
 def _refuse(path: str) -> None:

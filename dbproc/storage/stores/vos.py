@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+from urllib3.response import BaseHTTPResponse
 
 from dbproc.core.errors import GoneError, PermanentError, TakenError, TemporaryError
 from dbproc.core.places import PlaceSpec
@@ -26,7 +27,6 @@ from dbproc.core.redaction import without_credentials
 from dbproc.storage.stores import http_digests, rest
 from dbproc.storage.stores.base import Entry, partial_name, refuse_leading_out
 from dbproc.storage.stores.credentials import value
-from dbproc.storage.stores.exchange import Response
 
 _XML = "http://www.ivoa.net/xml/VOSpace/v2.0"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -467,7 +467,7 @@ def _tree(host: str, data: bytes) -> Element:
     return root
 
 
-def _with_digests(entry: Entry, response: Response) -> Entry:
+def _with_digests(entry: Entry, response: BaseHTTPResponse) -> Entry:
     """The entry, with what the answer says of the whole file's bytes."""
     told = http_digests.digests(response.headers, is_whole=response.status == 200)
     return replace(entry, digests=tuple(dict.fromkeys((*entry.digests, *told))))

@@ -32,7 +32,7 @@ def test_a_directory_needs_nothing(tmp_path: Path) -> None:
         ("sftp://h", "ssh2"),
         ("http://h", "urllib3"),
         ("https://h", "urllib3"),
-        ("s3://b", "urllib3"),
+        ("s3://b", "botocore"),
         ("gdrive://F", "jwt"),
         ("vos://a/x", "defusedxml"),
     ],
