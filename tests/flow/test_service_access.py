@@ -95,6 +95,7 @@ def _status(client: TestClient, token: str) -> int:
 def test_a_token_of_the_issuer_is_taken(client: TestClient, issuer: Issuer, kid: str) -> None:
     assert _status(client, issuer.token(kid)) == 200
     assert _status(client, issuer.token(kid, aud=["other", AUDIENCE], head={"typ": "at+jwt"})) == 200
+    assert _status(client, issuer.token(exp=10**13)) == 200  # told in milliseconds: it ends in thousands of years
 
 
 def test_a_token_that_is_wrong_in_one_thing_is_refused(client: TestClient, issuer: Issuer) -> None:
@@ -152,9 +153,9 @@ def test_what_people_may_do_is_said_by_the_mission_file_and_their_groups(client:
 
 def test_while_the_issuer_is_down_it_is_said_so(client: TestClient, issuer: Issuer) -> None:
     issuer.is_up = False
-    answer = client.get(STATUS, headers={"Authorization": f"Bearer {issuer.token()}"})
+    answers = [client.get(STATUS, headers={"Authorization": f"Bearer {issuer.token()}"}) for _ in range(12)]
     issuer.is_up = True
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert {(answer.status_code, answer.headers["retry-after"]) for answer in answers} == {(503, "30")}
 
 
 def test_many_tokens_that_nobody_knows_are_slowed_down(client: TestClient, store: Store) -> None:
@@ -241,6 +242,7 @@ def test_what_changes_something_comes_from_the_page_itself(client: TestClient, s
     assert client.post(tus, headers={**begin, **own}).status_code == 400
     assert client.post(tus, headers={**begin, "Sec-Fetch-Site": "same-origin"}).status_code == 400
     assert client.post(path, headers=own).status_code == 404
+    assert client.post(path, headers={"Origin": "http://[", **bearer(store)}).status_code == 403
 
 
 # --- every request, every answer ---
