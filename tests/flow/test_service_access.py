@@ -274,6 +274,18 @@ def test_what_fails_is_told_by_its_number_and_no_more(
     assert f"request {number} failed: GET {STATUS}" in caplog.text
 
 
+@pytest.mark.parametrize("path", ["/actions/run", "/api/upload/initiate"])
+def test_who_does_not_send_the_rest_of_a_request_is_told_so(
+    client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def receive(_: object) -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    monkeypatch.setattr("dbproc.service.guard._Body.receive", receive)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post(path, content=b"csrf=x", headers={**form, **bearer(store)}).status_code == 408
+
+
 def test_pages_of_hosts_that_are_listed_may_ask_and_no_others(client: TestClient, store: Store) -> None:
     asked = {"Access-Control-Request-Method": "POST"}
     answer = client.options(STATUS, headers={"Origin": FRIEND, **asked})
