@@ -40,6 +40,7 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # no-referrer would take the origin from the page's own forms, too
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",  # a proxy that keeps an answer would give it to whoever asks next
 }
 _HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 _EXPOSED = (

@@ -253,6 +253,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client: TestClient) -> 
         headers = client.get(path).headers
         assert "default-src 'self'" in headers["content-security-policy"]
         assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
+        assert headers["cache-control"] == "no-store"
         assert "server" not in headers
     numbers = {client.get("/livez").headers["x-request-id"] for _ in range(3)}
     assert len(numbers) == 3
