@@ -21,11 +21,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import decision, edits, files, idle, idx, ingest, jobs, keys, transfers, uploads, whatif  # noqa: E402
+from bench import decision, edits, files, idle, idx, ingest, jobs, keys, page, transfers, uploads, whatif  # noqa: E402
 from bench.places import Database, Place, postgresql, sqlite  # noqa: E402
 from bench.table import Row, print_table  # noqa: E402
 
-BENCHMARKS = ("idle", "edits", "ingest", "decision", "keys", "jobs", "whatif", "files", "idx", "transfers", "uploads")
+BENCHMARKS = (
+    "idle",
+    "edits",
+    "ingest",
+    "decision",
+    "keys",
+    "jobs",
+    "whatif",
+    "files",
+    "page",
+    "idx",
+    "transfers",
+    "uploads",
+)
 DATABASES: dict[str, Callable[[Path], Iterator[Database]]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
@@ -63,6 +76,7 @@ def _chosen(options: argparse.Namespace) -> list[Callable[[Place], list[Row]]]:
         "jobs": partial(jobs.measure, days=options.days, slots=slots, rounds=rounds),
         "whatif": partial(whatif.measure, files=options.files, rounds=rounds),
         "files": partial(files.measure, files=options.catalogue, rounds=rounds),
+        "page": partial(page.measure, files=options.catalogue, rounds=rounds),
         "idx": partial(idx.measure, side=options.side, images=options.images, rounds=rounds),
         "transfers": partial(
             transfers.measure,

@@ -62,9 +62,11 @@ def measure(place: Place, mebibytes: int, files: int, listed: int, rounds: int) 
 
 
 def _in_turn(place: Place, served: Served, name: str, made: Path, rounds: int) -> Iterator[Row]:
-    """Both ways, round by round; each into a directory of its own."""
+    """Both ways, round by round, each into a directory of its own; and the seconds until a copy of rclone is synced and
+    compared with its origin, too."""
     ours: list[Footprint] = []
     theirs: list[Footprint] = []
+    checked: list[float] = []
     counted = sum(1 for path in made.rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
     for _ in range(rounds):
@@ -72,13 +74,15 @@ def _in_turn(place: Place, served: Served, name: str, made: Path, rounds: int) -
             ours.append(_fetched(root))
             _require_arrived(root / "incoming", counted)
         target = place.new()
-        copy = [RCLONE, "copy", "--config", os.devnull, "--transfers", str(CONNECTIONS), *served.options]
-        theirs.append(_done([*copy, served.remote, str(target)]))
+        theirs.append(_rclone(["copy", "--transfers", str(CONNECTIONS)], served, target))
         _require_arrived(target, counted)
+        synced = _synced(target)
+        check = _rclone(["check", "--download", "--checkers", str(CONNECTIONS)], served, target)
+        checked.append(theirs[-1].wall + synced + check.wall)
         shutil.rmtree(target)
     is_large = name == "large"
     unit, amount = ("MB/s", size / 1e6) if is_large else ("files/s", float(counted))
-    yield Row(
+    copied = Row(
         benchmark="transfers",
         database=place.database.kind,
         what=f"{served.protocol}, {f'{size // MIB:,} MiB' if is_large else f'{counted:,} files of {SMALL:,} B'}",
@@ -90,6 +94,8 @@ def _in_turn(place: Place, served: Served, name: str, made: Path, rounds: int) -
         is_ratio=True,
         more_is_better=True,
     )
+    yield copied
+    yield replace(copied, others=[amount / each for each in checked], than="rclone copy, sync, check", target=None)
     yield Row(
         benchmark="transfers",
         database=place.database.kind,
@@ -100,6 +106,22 @@ def _in_turn(place: Place, served: Served, name: str, made: Path, rounds: int) -
         than="rclone copy",
         target=128.0,
     )
+
+
+def _rclone(words: list[str], served: Served, target: Path) -> Footprint:
+    return _done([RCLONE, *words, "--config", os.devnull, *served.options, served.remote, str(target)])
+
+
+def _synced(directory: Path) -> float:
+    """The seconds until a directory's disk is synced; then its files are no longer in memory, but on disk alone."""
+    began = time.perf_counter()
+    subprocess.run(["sync", "-f", str(directory)], check=True)
+    passed = time.perf_counter() - began
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return passed
 
 
 def _listing(place: Place, served: Served, listed: int) -> Row:

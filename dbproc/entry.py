@@ -5,12 +5,15 @@ What costs time to import is imported by the command, when names are known to be
 
 from __future__ import annotations
 
+import gc
 import signal
 from typing import NoReturn
 
 from dbproc.core.errors import EXIT_INTERRUPTED
 from dbproc.system import encoding
 from dbproc.system.ending import leave
+
+_MANY = 50_000  # objects until garbage is looked for: what commands import and load is none
 
 
 def dbproc() -> NoReturn:
@@ -20,6 +23,7 @@ def dbproc() -> NoReturn:
 
 def enter(name: str) -> NoReturn:
     """Run the command of this name as a program, with the arguments of this process."""
+    gc.set_threshold(_MANY)
     encoding.ensure_utf8()
     try:
         status = _run(name)

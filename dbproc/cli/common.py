@@ -71,6 +71,11 @@ only_option = click.option(
 )
 process_argument = click.argument("process", shell_complete=complete_processes)
 optional_process = click.argument("process", shell_complete=complete_processes, required=False)
+quiet_if_busy_option = click.option(
+    "--quiet-if-busy",
+    is_flag=True,
+    help="Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same.",
+)
 dry_run_option = click.option("-d", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 
 

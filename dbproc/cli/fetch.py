@@ -17,9 +17,9 @@ from dbproc.cli.common import (
     open_own_mission,
     print_json,
     print_some,
+    quiet_if_busy_option,
 )
 from dbproc.cli.progress import Screen
-from dbproc.cli.run import quiet_if_busy_option
 from dbproc.cli.transfer_bars import Bars
 from dbproc.core.errors import EXIT_BUSY, EXIT_INTERRUPTED
 from dbproc.core.events import Event, Report, Told

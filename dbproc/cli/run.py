@@ -16,6 +16,7 @@ from dbproc.cli.common import (
     only_option,
     open_mission,
     print_report,
+    quiet_if_busy_option,
     slots_option,
     together,
 )
@@ -38,11 +39,6 @@ run_options = together(
 )
 log_level_option = click.option(
     "-l", "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="For the log file."
-)
-quiet_if_busy_option = click.option(
-    "--quiet-if-busy",
-    is_flag=True,
-    help="Print nothing when another run is live, as cron mails what is printed. The exit status is 75 all the same.",
 )
 common_options = together(
     dry_run_option,

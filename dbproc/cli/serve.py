@@ -15,6 +15,12 @@ from dbproc.database.definition.load import load_mission
 from dbproc.storage import permissions
 
 
+def _below(_: click.Context, __: click.Parameter, path: str) -> str:
+    """The path as it stands before others: with a slash at its begin alone."""
+    inner = path.strip("/")
+    return f"/{inner}" if inner else ""
+
+
 @click.command("serve")
 @mission_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -22,7 +28,9 @@ from dbproc.storage import permissions
 @click.option(
     "--socket", "path", type=click.Path(path_type=Path), help="Listen at this path instead, for a proxy in front."
 )
-@click.option("--root-path", default="", metavar="PATH", help="The path below which a proxy shows it: /dbproc.")
+@click.option(
+    "--root-path", default="", callback=_below, metavar="PATH", help="The path below which a proxy shows it: /dbproc."
+)
 @click.option("--proxy", "proxies", multiple=True, metavar="ADDRESS", help="A proxy in front that says who asks.")
 @click.option("--open", "is_open", is_flag=True, help="Nobody has to be known; on the loopback alone.")
 @click.option("--no-run", is_flag=True, help="Start no runs: cron does it.")

@@ -10,14 +10,14 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import importlib
-import logging
 from collections.abc import Sequence
 from typing import Any
 
+from dbproc.codes.drawing.image import image
 from dbproc.codes.drawing.view import colour_range, view
 from dbproc.codes.idx.description import Field
 from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
-from dbproc.codes.idx.refusal import Refusal, run
+from dbproc.codes.idx.refusal import run
 
 NAME = "contact_sheet"
 MOST_ROWS = 4
@@ -53,42 +53,13 @@ def layers(path: Path) -> dict[str, Any]:
     if path.suffix == ".idx":
         dataset = open_idx(path)
         return {field.name: _seen(dataset, field) for field in dataset.description.fields[:MOST_ROWS]}
-    return {"image": _image(path)}
+    return {"image": image(path)}
 
 
 def _seen(dataset: IdxDataset, field: Field) -> Any:
     """The rows of a field, the last one first; of a single line its one row."""
     seen = view(dataset, field)
     return seen.values[None] if seen.vertical is None else seen.values[::-1]
-
-
-def _image(path: Path) -> Any:
-    """The pixels of an image; of several pages the first."""
-    import numpy as np
-
-    try:
-        pixels = _decoded(path)
-    except MemoryError:
-        raise
-    except Exception as error:
-        what = f"it cannot be read: {type(error).__name__}: {error}"
-        raise Refusal(path, what, "It seems damaged, or is no image") from error
-    if pixels.ndim not in (2, 3):
-        raise Refusal(path, f"it has {pixels.ndim} axes", "Two, or three with colours, can be drawn")
-    return np.ma.masked_array(pixels)
-
-
-def _decoded(path: Path) -> Any:
-    import numpy as np
-
-    with open(path, "rb") as stream:
-        is_tiff = stream.read(4) in (b"II*\0", b"MM\0*")
-    if is_tiff:
-        logging.getLogger("tifffile").propagate = False  # it logs what is damaged, and goes on
-        logging.getLogger("tifffile").addHandler(logging.NullHandler())
-        return importlib.import_module("tifffile").imread(path, key=0)
-    with importlib.import_module("PIL.Image").open(path) as image:
-        return np.asarray(image.convert("RGB") if image.mode in ("P", "CMYK", "YCbCr") else image)
 
 
 def _draw_row(figure: Any, row: Any, name: str, old: Any, new: Any) -> None:

@@ -164,10 +164,14 @@ def within(cadence: Cadence, span: Period) -> Iterator[Period]:
 
 def count_within(cadence: Cadence, span: Period) -> int:
     """How many periods lie in `span`; of parts of days there may be millions."""
-    if cadence.timebase is not Timebase.PART:
+    if cadence.timebase not in _ALIKE:
         return sum(1 for _ in within(cadence, span))
     first = next(within(cadence, span), None)
-    return 0 if first is None else (span.stop - first.start + MOMENT) // cadence.step
+    return 0 if first is None else (span.stop - first.stop) // (first.stop - first.start + MOMENT) + 1
+
+
+_ALIKE = (Timebase.PART, Timebase.DAILY, Timebase.WEEKLY)
+"""The timebases of which all periods have one length."""
 
 
 # --- what is there ---

@@ -303,12 +303,11 @@ def end(connection: Connection, number: int, state: TransferState, **values: Any
     return bool(_change(connection, [number], state, given))
 
 
-def complete(connection: Connection, ends: Sequence[Mapping[str, Any]]) -> set[int]:
+def complete(connection: Connection, ends: Sequence[Mapping[str, Any]], now: dt.datetime) -> set[int]:
     """Files are where they were to go: each a mapping of ``number``, ``state`` and of columns, the same of all; the
     numbers of those that were in a state before that."""
     if not ends:
         return set()
-    now = dt.datetime.now(dt.UTC)
     fixed = {"state_time": now, "ended_time": now, "next_try": None, "bytes_per_second": None}
     names = [name for name in ends[0] if name != "number"]
     statement = (

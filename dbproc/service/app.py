@@ -8,8 +8,10 @@ from dbproc import __version__
 from dbproc.service import health, openapi, preparedata, problems
 from dbproc.service.api import (
     actions,
+    audit,
     campaigns,
     definition,
+    failures,
     files,
     foresight,
     history,
@@ -26,6 +28,7 @@ from dbproc.service.door import Door
 from dbproc.service.guard import Guard
 from dbproc.service.page.kept import Kept
 from dbproc.service.page.parts import PAGES
+from dbproc.service.previews import Previews
 from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.traffic import Counting
 from dbproc.service.uploads import tus
@@ -33,9 +36,11 @@ from dbproc.service.uploads import tus
 ROUTERS = (
     health.router,
     status.router,
+    failures.router,
     files.router,
     definition.router,
     history.router,
+    audit.router,
     quarantine.router,
     transfers.router,
     campaigns.router,
@@ -67,6 +72,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.door = Door(context)
     app.state.kept = Kept()
+    app.state.previews = Previews()
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:

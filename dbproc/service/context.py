@@ -50,8 +50,8 @@ class Context:
             return load_mission(connection)
 
 
-def context_of(request: Request) -> Context:
-    """What a request works with."""
+async def context_of(request: Request) -> Context:
+    """What a request works with; nothing is waited for, so no thread is needed."""
     context: Context = request.app.state.context
     return context
 

@@ -32,7 +32,6 @@ UPLOADS = ("/api/v1/uploads", "/api/upload", "/uploads")
 """Below these paths files are sent."""
 
 _LOGGER = logging.getLogger("uvicorn.error")
-_BROKEN = 500
 _ROOM = 1 << 20  # what an upload has around it
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS = {
@@ -82,15 +81,8 @@ class Guard:
             body.refuse(headers.get("content-length", ""))
             await self._app(scope, body.receive, answer.send)
         except Exception as error:
-            said = _said(error, number)
-            if said.status == _BROKEN:
-                _LOGGER.error("request %s failed: %s %s", number, scope["method"], one_line(scope["path"]))
-            if not answer.is_begun:
-                refusal = problems.answer(said.status, said.detail, {**said.headers, "Connection": "close"})
-                await refusal(scope, receive, answer.send)
-                if said.status != _BROKEN:
-                    return
-            raise
+            if not await _is_told(error, scope, receive, answer):
+                raise
 
     def _refuse(self, scope: Scope, headers: Headers, spec: ServiceSpec) -> None:
         """A Problem for a request that comes from where it may not, or too often."""
@@ -113,11 +105,19 @@ class Guard:
             raise Problem(403, f"{words}: origins = [{json.dumps(origin)}]")
 
 
-def _said(error: Exception, number: str) -> Said:
-    """What is said of what went wrong."""
-    if isinstance(error, Problem | HTTPException):
-        return problems.said_of(error)
-    return Said(_BROKEN, f"the service failed at this; what it was stands in its log, as request {number}")
+async def _is_told(error: Exception, scope: Scope, receive: Receive, answer: _Answer) -> bool:
+    """Tell the client what went wrong, unless the answer has begun; whether that is all that there is to it."""
+    number, is_meant = scope["state"]["number"], isinstance(error, Problem | HTTPException)
+    if is_meant:
+        said = problems.said_of(error)
+    else:
+        said = Said(500, f"the service failed at this; what it was stands in its log, as request {number}")
+        _LOGGER.error("request %s failed: %s %s", number, scope["method"], one_line(scope["path"]))
+    if answer.is_begun:
+        return False
+    refusal = problems.answer(said.status, said.detail, {**said.headers, "Connection": "close"})
+    await refusal(scope, receive, answer.send)
+    return is_meant
 
 
 def _is_upload(scope: Scope) -> bool:

@@ -12,17 +12,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import jwt
-from jwt.types import Options
 
 from dbproc.core.access import Principal, Scope
 from dbproc.core.errors import PermanentError, TemporaryError, TransferError
 from dbproc.core.service import ServiceSpec
 from dbproc.service.problems import Problem
 from dbproc.storage.stores.documents import json_document
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 _TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
@@ -145,7 +147,7 @@ def _claims(ring: KeyRing, spec: ServiceSpec, sent: str) -> Mapping[str, Any]:
     """What a token says; nothing where it does not hold."""
     try:
         head = jwt.get_unverified_header(sent)
-        if head.get("alg") not in ALGORITHMS or str(head.get("typ", "")).lower() not in _TYPES:
+        if head.get("alg") not in ALGORITHMS or str(head.get("typ", "")).lower() not in _TYPES or "crit" in head:
             return {}
         number = str(head.get("kid", ""))
         keys = ring.having(number)

@@ -36,7 +36,9 @@ def listening(host: str, port: int, path: Path | None = None) -> socket.socket:
         return _listening_at(path)
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=128)
+        server = socket.create_server((host, port), family=family, backlog=128)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections have it from here: no answer waits
+        return server
     except OSError as error:
         raise UserError(
             f"cannot listen on {host} port {port}: {error.strerror}; choose others with --host, --port"

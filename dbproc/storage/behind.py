@@ -6,9 +6,26 @@ import queue
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol
 
 Call = Callable[[], None]
 _DEPTH = 2
+
+
+class Doing(Protocol):
+    """Does what it is told, sooner or later; ends with its block."""
+
+    def do(self, call: Call) -> None:
+        """Have it done, after what was told before."""
+
+    def wait(self) -> None:
+        """Until all is done."""
+
+    def __enter__(self) -> Doing:
+        """Itself."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """End it; after an error what waits is not done."""
 
 
 class Behind:
@@ -76,5 +93,5 @@ class AtOnce:
         """Itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Nothing is to be ended."""

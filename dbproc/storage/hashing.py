@@ -68,6 +68,10 @@ class Digests:
         for hasher in self._hashers.values():
             hasher.update(chunk)
 
+    def each(self) -> list[Callable[[bytes], None]]:
+        """What takes bytes for each digest alone: all of them have to take all bytes, each in a thread of its own."""
+        return [hasher.update for hasher in self._hashers.values()]
+
     def of(self, algorithm: str) -> str:
         """The digest of what was taken, ``sha256:…``; KeyError for an algorithm that was left out."""
         return f"{algorithm}:{self._hashers[algorithm].hexdigest()}"

@@ -105,6 +105,8 @@ def give_like(path: str, status: os.stat_result) -> None:
 def give_open(descriptor: int) -> None:
     """Give an open file or directory of our own the access in force."""
     access, status = _in_force.get(), os.fstat(descriptor)
+    if access.is_given(status):
+        return  # to give it again would be one more change to be synced
     with suppress(PermissionError):  # its filesystem knows no groups, or no modes
         if access.group not in (None, status.st_gid):
             os.chown(descriptor, -1, access.group or 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -22,10 +22,10 @@ from dbproc.core.errors import (
     TemporaryError,
     TransferError,
 )
-from dbproc.storage.behind import AtOnce, Behind
+from dbproc.storage.behind import AtOnce, Behind, Doing
 from dbproc.storage.digest import algorithm_of
 from dbproc.storage.hashing import Digests
-from dbproc.storage.stores.base import SLOWEST, Entry, Place, Reader, Upload, at_most
+from dbproc.storage.stores.base import CHUNK, SLOWEST, Entry, Place, Reader, Upload, at_most
 
 CHECKPOINT_BYTES = 64 << 20
 _FIRST_BYTES = 8 << 20  # of what has just begun little is lost, either: about an eighth
@@ -134,15 +134,25 @@ def move(order: Order, watcher: Watcher) -> Moved:
     PermanentError
         No later try succeeds.
     """
+    arrived = arrive(order, watcher)
+    if isinstance(arrived, Moved):
+        return arrived
+    arrived.finish()
+    return arrived.publish()
+
+
+def arrive(order: Order, watcher: Watcher) -> Arrived | Moved:
+    """:func:`move` until all bytes are there, privately; of what an earlier try has published already all is done."""
     published = _published_already(order)
     if published is not None:
         return published
     with _of_target():
         upload = order.target.upload(order.target_path, order.name, order.offset, order.token, order.size)
     try:
-        return _moved(order, upload, watcher)
-    finally:
+        return _arrived(order, upload, watcher)
+    except BaseException:
         upload.close()
+        raise
 
 
 @contextmanager
@@ -161,19 +171,83 @@ def discard(order: Order) -> None:
         order.target.upload(order.target_path, order.name, order.offset, order.token, order.size).discard()
 
 
-def _moved(order: Order, upload: Upload, watcher: Watcher) -> Moved:
+def _arrived(order: Order, upload: Upload, watcher: Watcher) -> Arrived:
     reader, upload = _begun(order, upload, watcher)
     try:
+        check = _Check(upload.read_back, order.algorithm)
         with closing(reader):
-            digests, size = _came(order, reader, upload, watcher)
-            entry = reader.entry
-        promised = (*order.expected, *entry.digests)
-        return _ended(order, entry, upload, digests, size, promised, watcher)
+            digests, size = _came(order, reader, upload, check, watcher)
+            return Arrived(order, reader.entry, upload, digests, size, check, watcher)
     except (MismatchError, EndlessError):
         upload.discard()
         raise
-    finally:
+    except BaseException:
         upload.close()
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file all of whose bytes are at its target, and that has no name there yet."""
+
+    order: Order
+    entry: Entry
+    upload: Upload
+    digests: Digests
+    size: int
+    check: _Check
+    watcher: Watcher
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is small, and another thread can end it, together with others: they are synced at the price of a
+        few."""
+        return self.upload.alongside and self.size <= CHUNK and not self.order.read_twice
+
+    def finish(self) -> None:
+        """Compare it with what was promised, and make it durable; the errors are those of :func:`move`."""
+        _, other = self.digests.compared(self._promised)
+        try:
+            if other:
+                raise MismatchError(f"its digest is {self.digests.of(algorithm_of(other[0]))} and not {other[0]}")
+            with _of_target():
+                self.upload.finish()
+        except BaseException as error:
+            self._end(error)
+            raise
+
+    def publish(self) -> Moved:
+        """Read back what is durable, and publish it; the errors are those of :func:`move`."""
+        try:
+            return self._published()
+        except BaseException as error:
+            self._end(error)
+            raise
+        finally:
+            self.upload.close()
+
+    @property
+    def _promised(self) -> tuple[str, ...]:
+        return (*self.order.expected, *self.entry.digests)
+
+    def _end(self, error: BaseException) -> None:
+        if isinstance(error, MismatchError):
+            self.upload.discard()
+        self.upload.close()
+
+    def _published(self) -> Moved:
+        order, upload, size = self.order, self.upload, self.size
+        digest = self.digests.of(order.algorithm)
+        self.watcher.checking(digest)
+        with _of_target():
+            if upload.reads_before:
+                self.check.refuse_other(digest, size)
+            placed = _put(order, upload, digest)
+            if not upload.reads_before:
+                self.check.refuse_other(digest, size)
+        equal, _ = self.digests.compared(self._promised)
+        why = "" if equal else _doubt(order, digest, self.entry, size)
+        return Moved(size=size, digest=digest, why=why, placed=placed)
 
 
 def _begun(order: Order, upload: Upload, watcher: Watcher) -> tuple[Reader, Upload]:
@@ -238,22 +312,42 @@ def _refuse_full(order: Order, more: int) -> None:
         raise RoomError(f"{order.target.url} has {free:,} bytes free; {needed}")
 
 
-def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> tuple[Digests, int]:
+def _came(order: Order, reader: Reader, upload: Upload, check: _Check, watcher: Watcher) -> tuple[Digests, int]:
     """Write what comes, and digest it, both behind the reading where it is much; the digests of all bytes, and how many
-    these are."""
+    these are.
+
+    Where the target can do so, what was written is made durable and read back while more is written.
+    """
     promised = (*order.expected, *reader.entry.digests)
     digests = Digests((order.algorithm, *map(algorithm_of, promised)))
     at = _hash_prefix(reader, upload, digests)
     total = reader.entry.size
     is_much = total is None or total - at > _MUCH
-    with _behind(is_much) as writing, _behind(is_much) as hashing:
-        writer = _Writer(upload, watcher, at, order.checkpoint or CHECKPOINT_BYTES)
+    with ExitStack() as stack:
+        hashing = [(stack.enter_context(_behind(is_much)), take) for take in digests.each()]
+        checking = stack.enter_context(_behind(is_much and upload.alongside))
+        syncing = stack.enter_context(_behind(is_much and upload.alongside))
+        writing = stack.enter_context(_behind(is_much))
+
+        def save() -> None:
+            with _of_target():
+                durable = upload.checkpoint()
+            watcher.durable(durable, upload.token)
+            if upload.alongside:
+                checking.do(partial(look_back, durable))
+
+        def look_back(durable: int) -> None:
+            with _of_target():
+                check.go_on(durable)
+
+        writer = _Writer(upload, at, order.checkpoint or CHECKPOINT_BYTES, partial(syncing.do, save))
         try:
             for chunk in _at_some_rate(reader, order.timeout):
                 watcher.came(len(chunk))
                 at += len(chunk)
                 _refuse_too_many(order, at, total, len(chunk))
-                hashing.do(partial(digests.update, chunk))
+                for behind, take in hashing:
+                    behind.do(partial(take, chunk))
                 writing.do(partial(writer.write, chunk))
             if total is not None and at < total:
                 raise TemporaryError(f"it ended after {at:,} of {total:,} bytes")
@@ -262,10 +356,11 @@ def _came(order: Order, reader: Reader, upload: Upload, watcher: Watcher) -> tup
                 raise EndlessError(f"it tells no size, and sent {at:,} bytes without an end; {error}") from error
             if not error.of_target:
                 writing.wait()
-                writer.save()
+                syncing.do(save)
+                syncing.wait()
             raise
-        writing.wait()
-        hashing.wait()
+        for behind in (writing, syncing, checking, *(each for each, _ in hashing)):
+            behind.wait()
     if order.size is not None and at != order.size:
         raise MismatchError(f"{at:,} bytes came and not the {order.size:,} that were promised")
     return digests, at
@@ -281,17 +376,17 @@ def _refuse_too_many(order: Order, at: int, total: int | None, last: int) -> Non
         _refuse_full(order, 0)
 
 
-def _behind(is_much: bool) -> Behind | AtOnce:
+def _behind(is_much: bool) -> Doing:
     return Behind() if is_much else AtOnce()
 
 
 class _Writer:
-    """Writes chunks from a byte on, and tells what is durable from time to time."""
+    """Writes chunks from a byte on, and has them saved from time to time."""
 
-    def __init__(self, upload: Upload, watcher: Watcher, at: int, checkpoint: int) -> None:
+    def __init__(self, upload: Upload, at: int, checkpoint: int, save: Callable[[], None]) -> None:
         self._upload = upload
-        self._watcher = watcher
         self._checkpoint = checkpoint
+        self._save = save
         self._at = at
         self._saved, self._saved_time = at, time.monotonic()
 
@@ -305,14 +400,8 @@ class _Writer:
         is_long = time.monotonic() - self._saved_time >= CHECKPOINT_SECONDS
         much = min(self._checkpoint, max(self._at // 8, _FIRST_BYTES))
         if self._at - self._saved >= much or is_long:
-            self.save()
-
-    def save(self) -> None:
-        """Make what was written durable, and tell it."""
-        with _of_target():
-            durable = self._upload.checkpoint()
-        self._saved, self._saved_time = self._at, time.monotonic()
-        self._watcher.durable(durable, self._upload.token)
+            self._saved, self._saved_time = self._at, time.monotonic()
+            self._save()
 
 
 def _hash_prefix(reader: Reader, upload: Upload, digests: Digests) -> int:
@@ -344,33 +433,6 @@ def _at_some_rate(chunks: Reader, seconds: float) -> Iterator[bytes]:
             began, count = time.monotonic(), 0
 
 
-def _ended(
-    order: Order,
-    entry: Entry,
-    upload: Upload,
-    digests: Digests,
-    size: int,
-    promised: tuple[str, ...],
-    watcher: Watcher,
-) -> Moved:
-    """What is all there is compared, read back and published."""
-    equal, other = digests.compared(promised)
-    if other:
-        raise MismatchError(f"its digest is {digests.of(algorithm_of(other[0]))} and not {other[0]}")
-    digest = digests.of(order.algorithm)
-    with _of_target():
-        upload.finish()
-    watcher.checking(digest)
-    with _of_target():
-        if upload.reads_before:
-            _refuse_other(upload.read_back, digest, size)
-        placed = _put(order, upload, digest)
-        if not upload.reads_before:
-            _refuse_other(upload.read_back, digest, size)
-    why = "" if equal else _doubt(order, digest, entry, size)
-    return Moved(size=size, digest=digest, why=why, placed=placed)
-
-
 def _put(order: Order, upload: Upload, digest: str) -> str:
     """Publish; where the very bytes have the name already, that is as good."""
     try:
@@ -382,18 +444,30 @@ def _put(order: Order, upload: Upload, digest: str) -> str:
         return ""
 
 
-def _refuse_other(read: Callable[[], Iterator[bytes]], digest: str, size: int) -> None:
-    """Read back what was written; MismatchError where it is something else."""
-    found, count = Digests([algorithm_of(digest)]), 0
-    with _behind(size > _MUCH) as hashing:
-        for chunk in read():
-            hashing.do(partial(found.update, chunk))
-            count += len(chunk)
-            if count > size:
-                break
-        hashing.wait()
-    if count != size or found.of(algorithm_of(digest)) != digest:
-        raise MismatchError("the bytes that are read back are not those that were written")
+class _Check:
+    """Bytes that are read a second time, and digested; `read` gives those that it did not give before."""
+
+    def __init__(self, read: Callable[[], Iterator[bytes]], algorithm: str) -> None:
+        self._read = read
+        self._found = Digests([algorithm])
+        self._algorithm = algorithm
+        self._count = 0
+
+    def go_on(self, size: int) -> None:
+        """Read what there is by now, of which so many bytes are right."""
+        with _behind(size - self._count > _MUCH) as hashing:
+            for chunk in self._read():
+                hashing.do(partial(self._found.update, chunk))
+                self._count += len(chunk)
+                if self._count > size:
+                    break
+            hashing.wait()
+
+    def refuse_other(self, digest: str, size: int) -> None:
+        """Read to the end; MismatchError where the bytes are others."""
+        self.go_on(size)
+        if self._count != size or self._found.of(self._algorithm) != digest:
+            raise MismatchError("the bytes that are read back are not those that were written")
 
 
 def _doubt(order: Order, digest: str, entry: Entry, size: int) -> str:
@@ -405,7 +479,7 @@ def _doubt(order: Order, digest: str, entry: Entry, size: int) -> str:
     with closing(order.origin.read(order.origin_path)) as again:
         if again.entry.size != entry.size:
             return "the origin's file had another size when it was read a second time"
-        _refuse_other(lambda: iter(again), digest, size)
+        _Check(lambda: iter(again), order.algorithm).refuse_other(digest, size)
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbproc.core.model import Mission
 from dbproc.core.places import ROOT
@@ -26,19 +26,42 @@ class Completed:
     facts: Mapping[str, object]
 
 
-def completed(connection: Transaction, ends: Sequence[Completed]) -> None:
-    """Enter that files are where they were to go, but for transfers that were given up meanwhile."""
-    done = transfers.complete(connection, [_row(each) for each in ends])
-    for each in ends:
-        if each.transfer.transfer_id in done:
-            _enter(connection, each.transfer, each.moved)
+def completed(connection: Transaction, ends: Sequence[Completed]) -> list[Transfer]:
+    """Enter that files are where they were to go, but for transfers that were given up meanwhile; the others, with
+    their end."""
+    now = dt.datetime.now(dt.UTC)
+    done = transfers.complete(connection, [_row(each) for each in ends], now)
+    whole = [each for each in ends if each.transfer.transfer_id in done]
+    for each in whole:
+        _enter(connection, each.transfer, each.moved)
+    return [_ended(each.transfer, each.moved, now) for each in whole]
+
+
+def _ended(transfer: Transfer, moved: Moved, now: dt.datetime) -> Transfer:
+    """A transfer with its end."""
+    order = transfer.order
+    return replace(
+        transfer,
+        order=order if order.size == moved.size else replace(order, size=moved.size),
+        state=_state(moved),
+        since=now,
+        reason=moved.why,
+        durable=moved.size,
+        digest=moved.digest,
+        placed=moved.placed,
+        ended=now,
+    )
+
+
+def _state(moved: Moved) -> TransferState:
+    return TransferState.UNVERIFIED if moved.why else TransferState.VERIFIED
 
 
 def _row(end: Completed) -> dict[str, object]:
     moved = end.moved
     return {
         "number": end.transfer.transfer_id,
-        "state": TransferState.UNVERIFIED if moved.why else TransferState.VERIFIED,
+        "state": _state(moved),
         "shasum": moved.digest,
         "durable_bytes": moved.size,
         "file_size": moved.size,

@@ -298,7 +298,7 @@ class Receiving:
                 uploads.postpone(connection, self.upload.upload_id, self._desk.expiry())
             self._look_again(connection)
         if self._read is not None and self._behind is not None:
-            self._read.go_on(at)
+            self._read.go_on()
 
     def _look_again(self, connection: Transaction) -> None:
         """The upload as its row has it now; of one that was given up meanwhile nothing is kept."""
@@ -419,7 +419,7 @@ class Receiving:
         """The digest of what is on disk, and why it is not verified."""
         expected = self.upload.transfer.order.expected
         read = self._read or _ReadBack(self._file, self._algorithms)
-        read.go_on(None)
+        read.go_on()
         digests, size = read.digests, read.at
         if size != self.at:
             raise MismatchError(f"{size:,} bytes are read back of the {self.at:,} that were written")
@@ -498,9 +498,9 @@ class _ReadBack:
         self.at = 0
         self._file = file
 
-    def go_on(self, end: int | None) -> None:
-        """Read on, up to a byte or to the end."""
-        for chunk in self._file.read_back(self.at, end):
+    def go_on(self) -> None:
+        """Read on, as far as it is durable."""
+        for chunk in self._file.read_back():
             self.digests.update(chunk)
             self.at += len(chunk)
 

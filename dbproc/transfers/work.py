@@ -6,30 +6,27 @@ The offsets that are recorded were synced before; so what is recorded is never m
 from __future__ import annotations
 
 import datetime as dt
-import queue
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from dbproc.core.errors import TransferError
 from dbproc.core.model import Mission
 from dbproc.core.transfers import Transfer, TransferState
 from dbproc.database import transfers
 from dbproc.database.store import Store, Transaction
-from dbproc.storage import transfer as storage
 from dbproc.storage.durable import sync_directory
 from dbproc.storage.transfer import EndlessError, MismatchError, Moved
 from dbproc.transfers import endings, line, places
 from dbproc.transfers.endings import Completed
-from dbproc.transfers.facts import facts_of
-from dbproc.transfers.pool import OVER, Began, Checking, Durable, Ended, Job, Pool
+from dbproc.transfers.pool import OVER, Checking, Ended, Job, Moving, Pool
 from dbproc.transfers.verdict import verdict
 
 _BATCH = 500
-_IN_HAND = 128  # transfers that are begun at the same time, so that no thread waits for the database
-_WRITTEN_AT_ONCE = 32
+_IN_HAND = 256  # transfers that are begun at the same time, so that no thread waits for the database
+_WRITTEN_AT_ONCE = 64
 _FLUSH_SECONDS = 0.25
 _MEASURED_SECONDS = 2.0
 _PATIENCE = 5.0  # seconds that threads have to end when the work is to stop
@@ -113,6 +110,7 @@ class _Work:
         self._jobs: dict[int, Job] = {}
         self._waiting: list[Transfer] = []
         self._last = 0
+        self._observed = 0.0
         self._ends: list[tuple[Job, Moved | Exception]] = []
         self._notes: dict[int, dict[str, object]] = {}
 
@@ -123,8 +121,9 @@ class _Work:
             while not self._is_over() and (self._start() or self._jobs):
                 self._listen()
                 self._flush()
-                if observe is not None:
+                if observe is not None and time.monotonic() - self._observed >= _FLUSH_SECONDS:
                     observe([_live(job) for job in self._jobs.values()], self._worked)
+                    self._observed = time.monotonic()
         finally:
             self._stop()
         return self._worked
@@ -153,9 +152,9 @@ class _Work:
                 begun = transfers.begin(connection, [each.transfer_id for each in chosen], self._run_id)
             for each in chosen:
                 if each.transfer_id in begun:
-                    now = replace(each, tries=each.tries + 1, state=TransferState.MOVING, reason="", next_try=None)
-                    self._jobs[each.transfer_id] = Job(now, durable=each.durable)
-                    self._pool.put(self._jobs[each.transfer_id])
+                    job = Job(each, each.durable, each.facts, each.token)
+                    self._jobs[each.transfer_id] = job
+                    self._pool.put(job)
         return bool(self._waiting)
 
     def _due(self) -> list[Transfer]:
@@ -172,27 +171,13 @@ class _Work:
 
     def _listen(self) -> None:
         """Take in what is said for a moment, or until there is what is to be written down."""
-        deadline = time.monotonic() + _FLUSH_SECONDS
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                job, said = self._pool.said.get(timeout=left)
-            except queue.Empty:
-                return
+        self._pool.enough = min(_WRITTEN_AT_ONCE, len(self._jobs))
+        for job, said in self._pool.hear(_FLUSH_SECONDS):
             self._heard(job, said)
-            if isinstance(said, Durable) or len(self._ends) >= min(_WRITTEN_AT_ONCE, len(self._jobs)):
-                return
 
-    def _heard(self, job: Job, said: Began | Durable | Checking | Ended) -> None:
+    def _heard(self, job: Job, said: Moving | Checking | Ended) -> None:
         match said:
-            case Began(entry, offset, note):
-                token = "" if note else job.transfer.token
-                job.transfer = replace(job.transfer, facts=facts_of(entry), reason=note, token=token)
-                job.durable = offset
-                if offset or note or (entry.size or 0) >= storage.CHECKPOINT_BYTES:
-                    self._note(job)
-            case Durable(count, token):
-                job.durable = count
-                job.transfer = replace(job.transfer, token=token)
+            case Moving():
                 self._note(job)
             case Checking(digest):
                 self._check(job, digest)
@@ -201,14 +186,11 @@ class _Work:
 
     def _note(self, job: Job) -> None:
         """Remember to write down how far a job is."""
-        transfer = job.transfer
-        self._notes[transfer.transfer_id] = {
+        self._notes[job.transfer.transfer_id] = {
             "durable_bytes": job.durable,
-            "moved_bytes": transfer.moved + job.came,
             "bytes_per_second": job.bytes_per_second,
-            "token": transfer.token,
-            "origin_facts": transfer.facts,
-            "reason": transfer.reason,
+            "reason": job.note,
+            **_facts(job),
         }
 
     def _check(self, job: Job, digest: str) -> None:
@@ -218,7 +200,6 @@ class _Work:
         with self._store.begin() as connection:
             transfers.note(connection, [{"number": number, **self._notes.pop(number)}])
             job.is_cancelled = not transfers.check(connection, number, digest)
-        job.transfer = replace(job.transfer, state=TransferState.CHECKING, digest=digest)
         job.recorded.set()
 
     # --- what is written down ---
@@ -235,11 +216,12 @@ class _Work:
         with self._store.begin() as connection:
             transfers.note(connection, [{"number": number, **values} for number, values in notes.items()])
             self._notice_cancelled(connection, list(notes))
-            endings.completed(connection, [Completed(job.transfer, moved, _facts(job)) for job, moved in whole])
+            ended = endings.completed(connection, [Completed(job.transfer, moved, _facts(job)) for job, moved in whole])
             for job, result in ends:
                 if isinstance(result, Exception) and not job.is_cancelled:
                     self._end(connection, job, result)
-            ended = transfers.numbered(connection, [job.transfer.transfer_id for job, _ in ends])
+            known = {each.transfer_id for each in ended}
+            ended += transfers.numbered(connection, {job.transfer.transfer_id for job, _ in ends} - known)
         self._worked.ended += ended
         self._worked.counts.update(each.state for each in ended)
         self._worked.bytes += sum(result.size for _, result in ends if isinstance(result, Moved))
@@ -273,7 +255,7 @@ class _Work:
         durable = 0 if isinstance(error, MismatchError | EndlessError) else job.durable
         number = job.transfer.transfer_id
         transfers.note(connection, [{"number": number, "durable_bytes": durable, **_facts(job)}])
-        self._failed(connection, job.transfer, error)
+        self._failed(connection, job.tried, error)
 
     def _failed(self, connection: Transaction, transfer: Transfer, error: Exception) -> None:
         """What did not succeed waits for its next try, or failed for good."""
@@ -305,8 +287,8 @@ class _Work:
         while self._jobs and self._pool.is_alive and time.monotonic() < deadline:
             self._listen()
             self._flush()
-        while not self._pool.said.empty():
-            self._heard(*self._pool.said.get())
+        for job, said in self._pool.hear(0):
+            self._heard(job, said)
         self._flush()
         if self._jobs:
             with self._store.begin() as connection:
@@ -316,11 +298,10 @@ class _Work:
 
 def _facts(job: Job) -> dict[str, object]:
     """What the row of a transfer says of its origin, and of how much was read of it."""
-    transfer = job.transfer
     return {
-        "moved_bytes": transfer.moved + job.came,
-        "origin_facts": transfer.facts,
-        "token": transfer.token,
+        "moved_bytes": job.transfer.moved + job.came,
+        "origin_facts": job.facts,
+        "token": job.token,
     }
 
 

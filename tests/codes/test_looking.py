@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from dbproc.cli import main
-from dbproc.codes.drawing.view import view
+from dbproc.codes.drawing.view import Window, view
 from dbproc.codes.idx.comparing import Difference, _added
 from dbproc.codes.idx.description import Axis, Description, Field, Metadata
-from dbproc.codes.idx.idx_reader import IdxDataset
+from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
 from tests.codes.conftest import converted, copied, same_bits, wild, write_netcdf
 
 Convert = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -46,6 +46,17 @@ def made(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray[Any, Any])
 @pytest.fixture
 def idx(tmp_path: Path, made: Path) -> Path:
     return copied(made, tmp_path)
+
+
+def test_a_window_is_a_part_of_a_slice_or_every_so_many_values(made: Path, values: np.ndarray[Any, Any]) -> None:
+    dataset = open_idx(made)
+    for window, wanted in (
+        (Window(side=3), values[1, ::2, ::2]),
+        (Window(zoom=2, centre={1: 4}), values[1, 2:, 2:5]),
+        (Window(zoom=2, centre={1: 0, 2: 5}, side=2), values[1, :3:2, 3::2]),
+    ):
+        seen = view(dataset, dataset.field("v"), [("z", 1)], window)
+        assert same_bits(np.ascontiguousarray(np.ma.getdata(seen.values)), np.ascontiguousarray(wanted))
 
 
 def test_what_a_dataset_is_is_told_as_text_and_as_json(idx: Path, capsys: Capture) -> None:

@@ -7,6 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from dbproc.cli.serve import serve_command
 from dbproc.core.access import Scope
 from dbproc.mission import read_mission_file
@@ -39,6 +41,12 @@ def test_the_unit_starts_the_service_where_the_proxies_look_for_it() -> None:
     assert f"RuntimeDirectory={PLACE.split('/')[2]}" in unit
     assert f"proxy_pass http://unix:{PLACE};" in _file("nginx.conf")
     assert f"reverse_proxy unix/{PLACE} {{" in _file("Caddyfile")
+
+
+@pytest.mark.parametrize(("given", "path"), [("sonar/", "/sonar"), ("/a/b", "/a/b"), ("/", ""), ("", "")])
+def test_the_path_of_the_proxy_may_be_written_in_several_ways(given: str, path: str) -> None:
+    asked = serve_command.make_context("serve", ["--root-path", given, "-m", "x"]).params
+    assert asked["root_path"] == path
 
 
 def test_every_scope_is_told_and_what_may_be_sent() -> None:

@@ -183,6 +183,7 @@ def test_each_run_writes_its_numbers(sqlite_mission: Mission) -> None:
     found = numbers((mission.root / "prom" / "sun.prom").read_text())
     assert found[("dbproc_run_active",)] == found[("dbproc_run_last_exit_status",)] == 0
     assert found["dbproc_files", "smooth", "in place"] == 1
+    assert found[("dbproc_queue_files",)] == found[("dbproc_queue_oldest_age_seconds",)] == 0
     assert [path.name for path in (mission.root / "prom").iterdir()] == ["sun.prom"]
 
     (mission.root / "prom" / "sun.prom").unlink()

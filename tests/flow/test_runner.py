@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from dbproc.database import lock
 from dbproc.database.store import open_store
 from dbproc.explain.work import waiting_work
 from dbproc.service.runner import Runner, next_pause
@@ -11,7 +13,7 @@ from tests.kit.mission import Mission, chain, name_of, table, wait_for
 from tests.kit.service import Served
 
 WAITS = """#!/bin/sh
-while [ ! -e ROOT/go ]; do sleep 0.1; done
+for _ in $(seq 600); do [ -e ROOT/go ] && break; sleep 0.1; done
 cp "$1" "$2"
 """
 SELDOM = table("monitor", {"every": "1 day"})
@@ -34,6 +36,8 @@ def test_what_waits_for_a_run(mission: Mission) -> None:
     assert waits_for(mission) == ()
     mission.deliver(name_of("raw", 1), name_of("raw", 2))
     assert waits_for(mission) == ("2 files in incoming",)
+    with open_store(mission.database) as store, lock.holding(store, "test"):
+        assert waits_for(mission) == ()
     mission.run(status=1)
     mission.execute("UPDATE attempt SET next_try_time = '2020-01-01 00:00:00.000000' WHERE status = 'failed'")
     assert waits_for(mission) == ("failed jobs whose time has come",)
@@ -49,6 +53,8 @@ def test_a_run_goes_on_when_the_service_is_killed_and_there_is_never_a_second_on
     with Served(mission.database, "--open", runs=True) as service:
         wait_for(lambda: mission.rows("SELECT * FROM attempt"), "the job")
         assert "mission.sqlite" not in " ".join(_command_lines("dbproc run"))
+        run = mission.one("SELECT pid FROM logging WHERE currently_processing")
+        assert os.getsid(run) == run  # Ctrl-C in the terminal of the service is not for it
         service.kill()
         service.start()
         mission.deliver(name_of("raw", 2))

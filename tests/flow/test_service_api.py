@@ -41,6 +41,8 @@ QUESTIONS = {
     "codes": "code list",
     "codes/to_clean": "code show to_clean",
     "log": "log",
+    "audit?action=token": "audit list --action token",
+    "audit/verify": "audit verify",
     f"log?file={RAW}": f"log --file {RAW}",
     "coverage?product=clean": "coverage clean",
     "report": "report",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +105,48 @@ def test_tuspy_goes_on_after_the_service_was_killed(sqlite_mission: Mission) -> 
         again.upload()
     assert (mission.incoming / RAW[0]).read_bytes() == content
     assert mission.one("SELECT state FROM transfer") == "verified"
+
+
+def test_a_connection_that_ends_leaves_what_came(sqlite_mission: Mission) -> None:
+    mission = sqlite_mission.create(product("raw", 0))
+    content = bytes(range(250)) * 10_000
+    with Served(mission.database, "--open") as served, httpx.Client(base_url=served.address) as client:
+        asked = HEADERS | metadata(filename=RAW[0], sha256=sha256(content)) | {"Upload-Length": str(len(content))}
+        url = client.post(TUS, headers=asked).headers["location"]
+        lines = [f"{name}: {value}" for name, value in (HEADERS | BYTES).items()]
+        lines += ["Host: 127.0.0.1", "Upload-Offset: 0", f"Content-Length: {len(content)}"]
+        is_moving = partial(
+            waited_for, mission, "SELECT state FROM transfer ORDER BY transfer_id DESC LIMIT 1", "moving"
+        )
+        _cut_off(served.port, f"PATCH {url.removeprefix(served.address)}", lines, content[:2_000_000], is_moving)
+        waited_for(mission, "SELECT reason FROM transfer", "the connection ended before all had come")
+        assert mission.one("SELECT state FROM transfer") == "waiting"
+        offset = int(client.head(url, headers=HEADERS).headers["upload-offset"])
+        assert 1_000_000 < offset <= 2_000_000
+        headers = HEADERS | BYTES | {"Upload-Offset": str(offset)}
+        assert client.patch(url, content=content[offset:], headers=headers).status_code == 204
+        form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="b.txt"\r\n\r\n1'
+        lines = ["Host: 127.0.0.1", "Content-Type: multipart/form-data; boundary=x", "Content-Length: 1000"]
+        _cut_off(served.port, "POST /api/v1/uploads", lines, form, is_moving)
+        waited_for(mission, "SELECT state FROM transfer WHERE filename = 'b.txt'", "failed")
+    assert (mission.incoming / RAW[0]).read_bytes() == content
+    assert mission.waiting() == [RAW[0]]
+
+
+def _cut_off(port: int, request: str, lines: list[str], body: bytes, wait: Callable[[], None]) -> None:
+    """Send a request, and end the connection before all of it has come."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall("\r\n".join([f"{request} HTTP/1.1", *lines, "", ""]).encode() + body)
+        wait()
+
+
+def waited_for(mission: Mission, question: str, answer: str) -> None:
+    """Ask the database again and again, for nothing tells when it has another answer."""
+    for _ in range(600):
+        if mission.rows(question) == [(answer,)]:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{mission.rows(question)} and not {answer}")
 
 
 def test_a_form_is_one_upload(client: TestClient, mission: Mission) -> None:

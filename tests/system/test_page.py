@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import netCDF4
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from tests.kit.browser import chromium
+from tests.kit.browser import chromium, faults
 from tests.kit.mission import Mission, chain, name_of, process, product
 from tests.kit.service import Served, serving
 
@@ -76,6 +78,51 @@ def test_a_file_is_sent_while_the_service_is_killed(browser: Browser, tmp_path: 
     assert len(killed) > 4
     (arrived,) = mission.incoming.iterdir()
     assert hashlib.sha256(arrived.read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Mission]]:
+    """The page of a dataset of twelve slices, each of one value, its number."""
+    directory = tmp_path_factory.mktemp("cube")
+    mission = Mission(directory / "mission", str(directory / "mission.sqlite"))
+    mission.create(
+        product("raw", 0, "raw_{Y}{m}{d}_v{VERSION}.nc", inspector="netcdf"),
+        product("cube", 1, "cube_{Y}{m}{d}_v{VERSION}.idx", inspector="idx"),
+        process("to_idx", "cube", ["raw"], file="dbproc:netcdf_to_idx", arguments=["--variable", "v"]),
+    )
+    with netCDF4.Dataset(mission.incoming / "raw_20240501_v1.0.0.nc", "w") as file:
+        for name, size in (("z", 12), ("y", 8), ("x", 9)):
+            file.createDimension(name, size)
+        file.createVariable("v", "f4", ("z", "y", "x"))[...] = np.arange(12.0)[:, None, None]
+    mission.run()
+    number = mission.one("SELECT file_id FROM file WHERE filename LIKE 'cube%'")
+    with serving(mission.database, "--open") as address:
+        yield f"{address}/files/{number}", mission
+
+
+def test_a_slider_shows_the_slices_of_a_dataset(browser: Browser, cube: tuple[str, Mission]) -> None:
+    page = browser.new_page()
+    page.goto(cube[0])
+    page.get_by_role("link", name="Look at it").click()
+    slider = page.get_by_role("slider", name="z=6")
+    expect(page.get_by_role("main")).to_contain_text("Values from 6 to 6")
+    slider.focus()
+    for place in (7, 8):
+        page.keyboard.press("ArrowRight")  # the same slider: it is not replaced while it is held
+        expect(page.get_by_role("main")).to_contain_text(f"Values from {place} to {place}")
+    assert "at0=8" in page.url
+    assert page.evaluate("document.getElementById('picture').naturalWidth") >= 400
+    page.locator("select[name=axes]").select_option("z × x")
+    expect(page.get_by_role("main")).to_contain_text("Values from 0 to 11")
+    assert faults(page) == []
+
+
+def test_slices_are_shown_without_scripts(browser: Browser, cube: tuple[str, Mission]) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{cube[0]}/picture")
+    page.get_by_role("slider", name="z=6").fill("3")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("main")).to_contain_text("Values from 3 to 3")
 
 
 def test_nothing_is_lost_without_scripts(browser: Browser, made: Mission, address: str) -> None:

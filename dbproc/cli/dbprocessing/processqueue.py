@@ -8,8 +8,16 @@ from typing import Any
 import click
 
 from dbproc.cli import guarded
-from dbproc.cli.common import HELP, glob_option, json_option, mission_option, only_option, slots_option
-from dbproc.cli.run import log_level_option, perform, quiet_if_busy_option
+from dbproc.cli.common import (
+    HELP,
+    glob_option,
+    json_option,
+    mission_option,
+    only_option,
+    quiet_if_busy_option,
+    slots_option,
+)
+from dbproc.cli.run import log_level_option, perform
 
 
 @click.command("ProcessQueue.py", context_settings=HELP)

@@ -10,9 +10,8 @@ from typing import Any
 from dbproc.codes.drawing import sides
 from dbproc.codes.drawing.view import View, colour_range
 from dbproc.codes.idx.description import Axis, Field
-from dbproc.codes.idx.idx_reader import IdxDataset
 from dbproc.codes.idx.refusal import Refusal
-from dbproc.codes.idx.slicing import Cut
+from dbproc.codes.idx.slicing import Cut, Sliceable
 
 SIZE = (10.0, 5.6)
 DPI = 120
@@ -31,28 +30,28 @@ class Options:
     title: str = ""
 
 
-def figure(seen: View, field: Field, options: Options, dataset: IdxDataset) -> Any:
+def figure(seen: View, field: Field, options: Options, dataset: Sliceable) -> Any:
     """Matplotlib's figure of what is seen of a field of a dataset."""
     matplotlib = importlib.import_module("matplotlib")
     _check_map(matplotlib, options.cmap)
-    layout = "compressed" if _aspect(seen) == "equal" else "constrained"
+    layout = "compressed" if aspect(seen) == "equal" else "constrained"
     made = importlib.import_module("matplotlib.figure").Figure(figsize=SIZE, dpi=DPI, layout=layout)
     area = made.subplots()
     if seen.vertical is None:
         _draw_line(area, seen, field, options.span)
-    elif _is_coloured(field):
-        _draw(area, seen, seen.vertical, {"values": _colours(seen.values)})
+    elif is_coloured(field):
+        _draw(area, seen, seen.vertical, {"values": colours(seen.values)})
     else:
-        low, high = options.span or colour_range(_single(seen.values, field))
-        values = _without_fill(_single(seen.values, field), low)
+        low, high = options.span or colour_range(single(seen.values, field))
+        values = _without_fill(single(seen.values, field), low)
         image = _draw(area, seen, seen.vertical, {"values": values, "cmap": options.cmap, "vmin": low, "vmax": high})
-        made.colorbar(image, ax=area, extend=_extend(values, low, high), label=_label(field))
+        made.colorbar(image, ax=area, extend=_extend(values, low, high), label=label(field))
     _label_sides(area, seen, field)
     area.set_title(options.title or _title(dataset, field, seen), fontsize=10, wrap=True)
     return made
 
 
-def _is_coloured(field: Field) -> bool:
+def is_coloured(field: Field) -> bool:
     """Whether components are red, green and blue, with or without opacity; or, of whole numbers, grey and opacity."""
     return field.components in (3, 4) or (field.components == 2 and field.dtype.startswith("uint"))
 
@@ -63,14 +62,14 @@ def _without_fill(values: Any, low: float) -> Any:
     return values if values.dtype.kind != "f" else ma.array(values.filled(low), mask=ma.getmaskarray(values))
 
 
-def _single(values: Any, field: Field) -> Any:
+def single(values: Any, field: Field) -> Any:
     """The values, or of several components that are no colours the first."""
     return values if field.components == 1 else values[..., 0]
 
 
 def _draw_line(area: Any, seen: View, field: Field, span: tuple[float, float] | None) -> None:
     """Draw values along one axis, one line for each component."""
-    side = sides.positions(seen.horizontal)[:: seen.steps[0]]
+    side = _side(seen, seen.horizontal, 0)
     few = len(side) <= MARKED
     for i in range(field.components):
         values = seen.values if field.components == 1 else seen.values[:, i]
@@ -85,12 +84,12 @@ def _draw_line(area: Any, seen: View, field: Field, span: tuple[float, float] | 
 
 def _draw(area: Any, seen: View, vertical: Axis, style: dict[str, Any]) -> Any:
     """Draw the values: as an image where cells are as good as even, else cell by cell."""
-    values, (down, along) = style.pop("values"), seen.steps
-    places = [sides.positions(seen.horizontal)[::along], sides.positions(vertical)[::down]]
+    values = style.pop("values")
+    places = [_side(seen, seen.horizontal, 1), _side(seen, vertical, 0)]
     area.set_facecolor("0.85")
     if all(sides.is_even(side) for side in places):
         (left, right), (bottom, top) = (sides.outer(side) for side in places)
-        image = area.imshow(values, extent=(left, right, bottom, top), origin="lower", aspect=_aspect(seen), **style)
+        image = area.imshow(values, extent=(left, right, bottom, top), origin="lower", aspect=aspect(seen), **style)
     else:
         image = area.pcolormesh(*(sides.edges(side) for side in places), values, rasterized=True, **style)
     area.set_xlim(*sides.direction(seen.horizontal, *sides.outer(places[0])))
@@ -98,18 +97,19 @@ def _draw(area: Any, seen: View, vertical: Axis, style: dict[str, Any]) -> Any:
     return image
 
 
-def _aspect(seen: View) -> str:
+def _side(seen: View, axis: Axis, number: int) -> Any:
+    """The positions of what is drawn along an axis of the values."""
+    return sides.positions(axis)[seen.firsts[number] :: seen.steps[number]][: seen.values.shape[number]]
+
+
+def aspect(seen: View) -> str:
     """Equal for maps and images, whose two sides have one unit; else whatever fills the picture."""
-    if seen.vertical is None:
-        return "auto"
-    vertical, horizontal = seen.vertical.units, seen.horizontal.units
-    degrees = vertical.startswith("degree") and horizontal.startswith("degree")
-    return "equal" if degrees or vertical == horizontal == "pixel" else "auto"
+    return "equal" if seen.vertical is not None and sides.are_alike(seen.vertical, seen.horizontal) else "auto"
 
 
 def _label_sides(area: Any, seen: View, field: Field) -> None:
     area.set_xlabel(sides.label(seen.horizontal))
-    area.set_ylabel(_label(field) if seen.vertical is None else sides.label(seen.vertical))
+    area.set_ylabel(label(field) if seen.vertical is None else sides.label(seen.vertical))
     for axis, side in ((seen.horizontal, area.xaxis), (seen.vertical, area.yaxis)):
         days = sides.days(axis) if axis else []
         if days:
@@ -119,12 +119,12 @@ def _label_sides(area: Any, seen: View, field: Field) -> None:
             side.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=len(days) > 1))
 
 
-def _label(field: Field) -> str:
+def label(field: Field) -> str:
     name = field.long_name or field.variable
     return textwrap.fill(f"{name} ({field.units})" if field.units else name, 60)
 
 
-def _title(dataset: IdxDataset, field: Field, seen: View) -> str:
+def _title(dataset: Sliceable, field: Field, seen: View) -> str:
     origins = dataset.description.origins
     source = origins[0].name if origins else dataset.path.name
     more = f" and {len(origins) - 1} more" if len(origins) > 1 else ""
@@ -137,7 +137,7 @@ def _extend(values: Any, low: float, high: float) -> str:
     return "both" if below and above else "min" if below else "max" if above else "neither"
 
 
-def _colours(values: Any) -> Any:
+def colours(values: Any) -> Any:
     """Colour components as matplotlib wants them: bytes as they are, others between 0 and 1."""
     import numpy as np
 

@@ -109,6 +109,12 @@ def days(axis: Axis) -> list[str]:
     return list(dict.fromkeys(f"{date:%Y-%m-%d}" for date in found))
 
 
+def are_alike(vertical: Axis, horizontal: Axis) -> bool:
+    """Whether two sides have one unit, as those of maps and images have: proportions are kept then."""
+    degrees = vertical.units.startswith("degree") and horizontal.units.startswith("degree")
+    return degrees or vertical.units == horizontal.units == "pixel"
+
+
 def label(axis: Axis) -> str:
     """What stands beside a side: the name of its axis and the unit, or the day."""
     name = axis.name if axis.is_placed or axis.units else f"{axis.name} (index)"

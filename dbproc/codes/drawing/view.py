@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as also
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dbproc.codes.drawing import sides
 from dbproc.codes.idx import slabs, slicing
 from dbproc.codes.idx.description import Axis, Field
-from dbproc.codes.idx.idx_reader import IdxDataset
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box
-from dbproc.codes.idx.slicing import Cut
+from dbproc.codes.idx.slicing import Cut, Sliceable
 
 if TYPE_CHECKING:
     from dbproc.codes.idx.values import Values
@@ -22,6 +22,8 @@ PERCENTILES = (2.0, 98.0)
 MOST = 1 << 22
 """Of more values than this every second, third … one along the longer side is drawn, so that memory holds them."""
 BUDGET = 64 << 20
+THIN = 4
+"""An axis of fewer than this part of the values along a side is not thinned out with the longer one."""
 SKEW = 3.0
 """Extremes wash out the rest when the whole range is more than this many times the one between the percentiles."""
 
@@ -31,7 +33,7 @@ class View:
     """What is drawn: values with rows upwards, missing ones masked, and what lies along the two sides.
 
     Of a single line of values ``vertical`` is None. ``steps`` are the distances between the indices that are drawn,
-    as the values have their axes.
+    ``firsts`` the first of them, as the values have their axes.
     """
 
     values: Any
@@ -39,9 +41,32 @@ class View:
     horizontal: Axis
     slice: str
     steps: tuple[int, ...]
+    firsts: tuple[int, ...] = (0, 0)
 
 
-def view(dataset: IdxDataset, field: Field, cuts: Sequence[Cut] = ()) -> View:
+@dataclass(frozen=True)
+class Window:
+    """How much is drawn.
+
+    Of each side one ``zoom``-th, about the index that ``centre`` has for the number of its axis, else about the middle;
+    of more than ``side`` values along it every second, third ….
+    """
+
+    zoom: int = 1
+    centre: Mapping[int, int] = also(default_factory=dict)
+    side: int = MOST
+
+    def part(self, number: int, axis: Axis) -> slice:
+        """What of an axis is drawn."""
+        size = -(-axis.size // max(1, self.zoom))
+        first = min(max(0, self.centre.get(number, axis.size // 2) - size // 2), axis.size - size)
+        return slice(first, first + size)
+
+
+WHOLE = Window()
+
+
+def view(dataset: Sliceable, field: Field, cuts: Sequence[Cut] = (), window: Window = WHOLE) -> View:
     """What of a field is to be drawn.
 
     Parameters
@@ -51,23 +76,28 @@ def view(dataset: IdxDataset, field: Field, cuts: Sequence[Cut] = ()) -> View:
     cuts
         Name (or number) of each axis to cut and the index on it. Where more than two axes are left, the first of them
         are cut in the middle.
+    window
+        How much of the others is drawn.
     """
     import numpy as np
 
     from dbproc.codes.idx.values import missing, unpacked
 
     box, chosen = _cut(dataset, cuts)
-    steps = _steps(slabs.shape_of(box))
+    parts = enumerate(zip(box, dataset.description.axes, strict=True))
+    box = tuple(part if i in chosen else window.part(i, axis) for i, (part, axis) in parts)
     axes = [axis for i, axis in enumerate(dataset.description.axes) if i not in chosen]
+    steps = _steps(slabs.shape_of(box), window.side, is_even=sides.are_alike(axes[0], axes[-1]))
+    firsts = tuple(part.start for i, part in enumerate(box) if i not in chosen)
     kept = tuple(step for i, step in enumerate(steps) if i not in chosen)
-    told = "".join(f", {_place(dataset.description.axes[i], index)}" for i, index in chosen.items())
+    told = "".join(f", {place(dataset.description.axes[i], index)}" for i, index in chosen.items())
     stored = np.squeeze(_sampled(dataset, field, box, steps), axis=tuple(chosen))
     values = np.ma.masked_array(unpacked(stored, field), mask=missing(stored, field))
     if len(axes) == 1:
-        return View(values, None, axes[0], told, kept)
+        return View(values, None, axes[0], told, kept, firsts)
     if _lies(axes[0]) and not _lies(axes[1]):
-        values, axes, kept = values.swapaxes(0, 1), axes[::-1], kept[::-1]
-    return View(values, axes[0], axes[1], told, kept)
+        values, axes, kept, firsts = values.swapaxes(0, 1), axes[::-1], kept[::-1], firsts[::-1]
+    return View(values, axes[0], axes[1], told, kept, firsts)
 
 
 def colour_range(values: Any) -> tuple[float, float]:
@@ -87,7 +117,7 @@ def colour_range(values: Any) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _cut(dataset: IdxDataset, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]:
+def _cut(dataset: Sliceable, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]:
     """The box to read, and the index on each axis that it cuts."""
     axes = dataset.description.axes
     _, chosen = slicing.box(dataset, cuts)
@@ -98,9 +128,11 @@ def _cut(dataset: IdxDataset, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]
     return slicing.box(dataset, [*middle, *((str(i), index) for i, index in chosen.items())])
 
 
-def _steps(shape: Sequence[int]) -> list[int]:
-    """Of each axis the distance of the indices that are drawn."""
-    steps, sizes = [1] * len(shape), list(shape)
+def _steps(shape: Sequence[int], side: int, *, is_even: bool) -> list[int]:
+    """Of each axis the distance of the indices that are drawn: one for all, but for an axis that is short."""
+    step = -(-max(shape) // side)
+    steps = [step if is_even or size * THIN >= side * step else -(-size // side) for size in shape]
+    sizes = [-(-size // step) for size, step in zip(shape, steps, strict=True)]
     while prod(sizes) > MOST:
         longest = sizes.index(max(sizes))
         steps[longest] += 1
@@ -108,7 +140,7 @@ def _steps(shape: Sequence[int]) -> list[int]:
     return steps
 
 
-def _sampled(dataset: IdxDataset, field: Field, box: Box, steps: Sequence[int]) -> Values:
+def _sampled(dataset: Sliceable, field: Field, box: Box, steps: Sequence[int]) -> Values:
     """Every so-many-th value on each axis of a box, no more than a slab of the others being in memory."""
     import numpy as np
 
@@ -124,7 +156,7 @@ def _sampled(dataset: IdxDataset, field: Field, box: Box, steps: Sequence[int]) 
     return values
 
 
-def _place(axis: Axis, index: int) -> str:
+def place(axis: Axis, index: int) -> str:
     """An index on an axis with the coordinate it stands for."""
     positions = axis.positions()
     if positions is None:

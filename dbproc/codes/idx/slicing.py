@@ -5,19 +5,41 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dbproc.codes.idx import slabs
-from dbproc.codes.idx.description import Axis, Field
+from dbproc.codes.idx.description import Axis, Description, Field
 from dbproc.codes.idx.files import placed
 from dbproc.codes.idx.idx_reader import IdxDataset, open_idx
 from dbproc.codes.idx.refusal import Refusal
 from dbproc.codes.idx.slabs import Box
 
+if TYPE_CHECKING:
+    from dbproc.codes.idx.values import Values
+
 Cut = tuple[str, int]
 """An axis, by name or number, and an index on it."""
 SUFFIXES = (".npy", ".csv")
 BUDGET = 64 << 20
+
+
+class Sliceable(Protocol):
+    """Fields of values along axes, of which boxes can be read: a dataset, or what is looked at like one."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def description(self) -> Description:
+        """Axes and fields."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes, slowest first."""
+
+    def read(self, name: str | None = None, box: Box | None = None) -> Values:
+        """The stored values of a field inside a box; components, if any, are a last axis."""
 
 
 def parse(text: str) -> Cut:
@@ -31,7 +53,7 @@ def parse(text: str) -> Cut:
         raise ValueError(f"{text!r} is not AXIS=INDEX, such as time=3") from None
 
 
-def box(dataset: IdxDataset, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]:
+def box(dataset: Sliceable, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]:
     """The box of a slice, and the index on each axis that it cuts.
 
     Raises
@@ -49,7 +71,7 @@ def box(dataset: IdxDataset, cuts: Sequence[Cut]) -> tuple[Box, dict[int, int]]:
     return tuple(slice(chosen[i], chosen[i] + 1) if i in chosen else each for i, each in enumerate(parts)), chosen
 
 
-def axis_number(dataset: IdxDataset, name: str) -> int:
+def axis_number(dataset: Sliceable, name: str) -> int:
     """The number of an axis, given by its name or number."""
     names = [axis.name for axis in dataset.description.axes]
     if name in names:
@@ -131,7 +153,7 @@ def _places(axis: Axis) -> Sequence[float]:
     return axis.positions() or range(axis.size)
 
 
-def _index(dataset: IdxDataset, axis: Axis, index: int) -> int:
+def _index(dataset: Sliceable, axis: Axis, index: int) -> int:
     if -axis.size <= index < axis.size:
         return index % axis.size
     raise Refusal(dataset.path, f"axis {axis.name!r} has no index {index}", f"Choose one from 0 to {axis.size - 1}")

@@ -21,6 +21,7 @@ from dbproc.explain.why_file import why_file
 from dbproc.run.whereabouts import places_of
 from dbproc.service.page.drawing import lineage_drawing
 from dbproc.service.page.views import View, Viewing, page_router
+from dbproc.service.previews import SUFFIXES
 
 router = page_router()
 
@@ -82,6 +83,7 @@ def file_page(view: Viewing, number: int) -> Response:
         file=why.file,
         path=path,
         is_there=path is not None and os.path.isfile(path),
+        can_be_seen=why.file.filename.lower().endswith(SUFFIXES),
         family=family,
         drawing=lineage_drawing(family, lambda each: view.address(f"files/{each}")),
         events=history(view.store, name=str(number), most=_EVENTS),

@@ -11,7 +11,6 @@ from dbproc.core.transfers import TransferState
 from dbproc.database import transfers
 from dbproc.database.store import Store
 from dbproc.database.summary import RunRow
-from dbproc.explain.disk import DiskSpace, disk_spaces
 from dbproc.explain.failures import FailureGroup, failures_by_cause
 from dbproc.explain.status import Status, mission_status
 from dbproc.service.context import nothing
@@ -29,7 +28,7 @@ def home(view: Viewing) -> Response:
     answer = view.kept("home", partial(_status, view.store))
     if answer is None:
         return view.later()
-    status, groups, disks = answer.value
+    status, groups = answer.value
     return view.show(
         "home.html",
         status=status,
@@ -38,15 +37,14 @@ def home(view: Viewing) -> Response:
         moving={rule: counts for rule, counts in moving.items() if _matters(counts)},
         due=_due(status.last_run, mission.monitor.every),
         now=now(),
-        disks=disks,
         starts_runs=view.here.wake is not nothing,
     )
 
 
-def _status(store: Store) -> tuple[Status, list[FailureGroup], tuple[DiskSpace, ...]]:
-    """How the mission is, what failed by its causes, and how much room there is."""
+def _status(store: Store) -> tuple[Status, list[FailureGroup]]:
+    """How the mission is, and what failed by its causes."""
     status = mission_status(store)
-    return status, failures_by_cause(store) if status.failures else [], disk_spaces(store)
+    return status, failures_by_cause(store) if status.failures else []
 
 
 def _matters(counts: dict[TransferState, int]) -> bool:

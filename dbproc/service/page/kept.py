@@ -49,8 +49,9 @@ class Kept:
         self._coming: dict[Hashable, Answer] = {}
         self._room = threading.BoundedSemaphore(_AT_ONCE)
 
-    def ask(self, key: Hashable, work: Callable[[], Any]) -> Answer | None:
-        """The answer, or the one before while it is worked out; None where there is none yet.
+    def ask(self, key: Hashable, work: Callable[[], Any], *, is_patient: bool = True) -> Answer | None:
+        """The answer, or the one before while it is worked out; None where there is none yet. Whoever `is_patient`
+        waits a moment for it.
 
         What `work` raises is raised here.
         """
@@ -62,7 +63,7 @@ class Kept:
             if coming is None:
                 coming = self._coming[key] = Answer()
                 threading.Thread(target=self._work_out, args=(key, coming, work), daemon=True).start()
-        if not coming.is_ready.wait(_PATIENCE):
+        if not coming.is_ready.wait(_PATIENCE if is_patient else 0):
             return known
         if coming.error is not None:
             raise coming.error

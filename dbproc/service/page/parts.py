@@ -8,6 +8,7 @@ from dbproc.service.page import (
     files,
     home,
     login,
+    pictures,
     products,
     static_files,
     uploads,
@@ -16,6 +17,19 @@ from dbproc.service.page import (
 
 PAGES = tuple(
     each.router
-    for each in (static_files, login, home, files, products, coverage, attempts, deliveries, work, uploads, actions)
+    for each in (
+        static_files,
+        login,
+        home,
+        files,
+        pictures,
+        products,
+        coverage,
+        attempts,
+        deliveries,
+        work,
+        uploads,
+        actions,
+    )
 )
 """The routers of the parts of the page."""

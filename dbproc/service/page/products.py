@@ -23,12 +23,11 @@ router = page_router()
 @router.get("/products")
 def product_list(view: Viewing) -> Response:
     """All products and processes, and how they hang together."""
-    return view.show(
-        "products.html",
-        products=definition.products(view.store),
-        processes=definition.processes(view.store),
-        drawing=_drawing(view),
-    )
+    answer = view.kept("products", lambda: (definition.products(view.store), definition.processes(view.store)))
+    if answer is None:
+        return view.later()
+    products, processes = answer.value
+    return view.show("products.html", products=products, processes=processes, drawing=_drawing(view))
 
 
 def _drawing(view: View) -> Markup:
@@ -40,20 +39,30 @@ def _drawing(view: View) -> Markup:
 @router.get("/products/{name}")
 def product_page(view: Viewing, name: str) -> Response:
     """One product; with ``when``, why there is something of it then, or nothing."""
-    (shown,) = definition.products(view.store, (name,))
-    known = view.kept(f"coverage {shown.name}", partial(mission_coverage, view.store, [shown.name]))
+    found = view.kept(f"product {name}", partial(_found, view, name))
+    if found is None:
+        return view.later()
+    shown, process, cause = found.value
+    covered = partial(mission_coverage, view.store, [shown.name])
+    known = view.kept(f"coverage {shown.name}", covered, is_aside=True)
     answer = view.show(
         "product.html",
         age=known.age if known else 0,
         is_known=known is not None,
         product=shown,
-        process=_process(view, shown.made_by),
+        process=process,
         calendar=calendar(known.value) if known else None,
-        cause=_cause(view, shown.name),
+        cause=cause,
     )
     if known is None:
         answer.headers["Refresh"] = "3"
     return answer
+
+
+def _found(view: View, name: str) -> tuple[definition.ShownProduct, definition.ShownProcess | None, Cause | None]:
+    """A product, what makes it, and why there is something of it at the time that is asked for, or nothing."""
+    (shown,) = definition.products(view.store, (name,))
+    return shown, _process(view, shown.made_by), _cause(view, shown.name)
 
 
 def _process(view: View, name: str | None) -> definition.ShownProcess | None:

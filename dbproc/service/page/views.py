@@ -123,15 +123,17 @@ class View:
             **facts,
         )
 
-    def kept(self, what: str, work: Callable[[], Any]) -> Answer | None:
+    def kept(self, what: str, work: Callable[[], Any], *, is_aside: bool = False) -> Answer | None:
         """The answer to `what` this request asks for; of a large catalogue what is known of it, or None where that is
-        still worked out: see :class:`~dbproc.service.page.kept.Kept`."""
+        still worked out: see :class:`~dbproc.service.page.kept.Kept`. One that `is_aside` does not depend on what the
+        address asks for, and is not waited for."""
         with self.store.begin() as connection:
             is_large = files.highest(connection) > _LARGE
         if not is_large:
             return Answer(value=work())
         kept: Kept = self.request.app.state.kept
-        return kept.ask((what, tuple(sorted(self.request.query_params.multi_items()))), work)
+        asked = () if is_aside else tuple(sorted(self.request.query_params.multi_items()))
+        return kept.ask((what, asked), work, is_patient=not is_aside)
 
     def later(self) -> Response:
         """That the answer is being worked out; the browser asks again by itself."""

@@ -95,6 +95,7 @@ class Upload(Protocol):
     offset: int
     token: str
     reads_before: bool  #: whether the bytes can be read back before they are published
+    alongside: bool  #: whether other threads can make durable and read back what was written, while more is written
 
     def prefix(self) -> Iterator[bytes] | None:
         """The first `offset` bytes, to go on with their digest; None where they cannot be read before publication."""
@@ -109,7 +110,10 @@ class Upload(Protocol):
         """All bytes were written: make them durable; nothing is published yet."""
 
     def read_back(self) -> Iterator[bytes]:
-        """The bytes as they are in the place, read from there and from no cache; before or after publication."""
+        """The bytes as they are in the place, read from there and from no cache; before or after publication.
+
+        Of what is written `alongside` these are the bytes that are durable by now and were not read back before.
+        """
 
     def publish(self) -> str:
         """Give the file its name, in one step and without overwriting.

@@ -143,7 +143,7 @@ class HttpPlace:
 
     def _entry(self, path: str, final: str, response: BaseHTTPResponse, size: int | None = None) -> Entry:
         headers = response.headers
-        if urlsplit(final).path.endswith("/"):
+        if final.partition("?")[0].endswith("/"):
             raise PermanentError(f"{self.host}: {self._url(path)} is no file")
         if http_digests.is_packed(headers, path):
             coding = headers["Content-Encoding"]
@@ -210,14 +210,13 @@ class HttpPlace:
 
     def _answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
         """Ask one server; what opens the place's own server is sent to no other."""
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        origin, target = self._split(url)
         try:
-            found: BaseHTTPResponse = self._pool(url).urlopen(
+            found: BaseHTTPResponse = self._pool(origin).urlopen(
                 method,
-                quote(target, safe="/%?&=:@!$'()*+,;~-._[]"),
+                target,
                 body=body,
-                headers={**self._headers(url), **headers},
+                headers={**self._headers(origin), **headers},
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -226,19 +225,24 @@ class HttpPlace:
         except TransferError:
             raise
         except (exceptions.HTTPError, HTTPException, OSError) as error:
-            raise broken(parts.hostname or "", error) from None
+            raise broken(origin[1], error) from None
         return found
 
-    def _headers(self, url: str) -> dict[str, str]:
-        own = {"Authorization": self._secret} if self._secret and _origin(url) == self._origin else {}
+    def _split(self, url: str) -> tuple[tuple[str, str, int | None], str]:
+        """The server of a URL, and what is asked of it."""
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return _origin(url), quote(target, safe="/%?&=:@!$'()*+,;~-._[]")
+
+    def _headers(self, origin: tuple[str, str, int | None]) -> dict[str, str]:
+        own = {"Authorization": self._secret} if self._secret and origin == self._origin else {}
         return {"Accept-Encoding": "identity", "User-Agent": "dbproc", **own}
 
-    def _pool(self, url: str) -> Any:
-        key = _origin(url)
-        if key not in self._pools:
+    def _pool(self, origin: tuple[str, str, int | None]) -> Any:
+        if origin not in self._pools:
             seconds = self._spec.timeout.total_seconds()
-            self._pools[key] = reach.pool(*key, self._reach, seconds, self._spec.ca_file)
-        return self._pools[key]
+            self._pools[origin] = reach.pool(*origin, self._reach, seconds, self._spec.ca_file)
+        return self._pools[origin]
 
     def _refuse(self, response: BaseHTTPResponse, url: str, good: set[int]) -> None:
         """Raise what is wrong with an answer, with the server's words."""
@@ -315,6 +319,7 @@ class HttpUpload:
     """A file that is being put beside where it goes, from its beginning in one request."""
 
     reads_before = True
+    alongside = False
     token = ""
     offset = 0
 
@@ -395,11 +400,11 @@ class HttpUpload:
 
     def _begin(self) -> None:
         """Send the head of the request."""
-        url = self._place._url(self._partial)
-        self._connection = connection = self._place._pool(url)._new_conn()
+        origin, target = self._place._split(self._place._url(self._partial))
+        self._connection = connection = self._place._pool(origin)._new_conn()
         length = {"Transfer-Encoding": "chunked"} if self._size is None else {"Content-Length": str(self._size)}
-        connection.putrequest("PUT", urlsplit(url).path, skip_accept_encoding=True)
-        for name, text in {**self._place._headers(url), **length}.items():
+        connection.putrequest("PUT", target, skip_accept_encoding=True)
+        for name, text in {**self._place._headers(origin), **length}.items():
             connection.putheader(name, text)
         connection.endheaders()
 

@@ -25,6 +25,7 @@ _FIELD = re.compile(r"\s*([A-Za-z0-9-]+)\s*=\s*:([^:]*):")
 _PACKED = {"gzip": (".gz", ".tgz"), "compress": (".z",), "bzip2": (".bz2", ".tbz"), "xz": (".xz",), "zstd": (".zst",)}
 WANTED = {"Want-Repr-Digest": "sha-256=10, md5=1", "Want-Digest": "sha-256;q=1, md5;q=0.1"}
 """Headers that ask for digests."""
+_TELLING = ("repr-digest", "content-digest", "digest", "x-goog-hash", "x-amz-checksum-", "x-checksum-")
 
 
 def digests(headers: Mapping[str, str], *, is_whole: bool) -> tuple[str, ...]:
@@ -33,6 +34,8 @@ def digests(headers: Mapping[str, str], *, is_whole: bool) -> tuple[str, ...]:
     ``Repr-Digest`` and ``Content-Digest`` (RFC 9530), ``Digest`` (RFC 3230), ``x-goog-hash``, ``x-amz-checksum-…`` and
     ``X-Checksum-…``; what is not understood is left out.
     """
+    if not any(name.lower().startswith(_TELLING) for name in headers):
+        return ()
     found = dict.fromkeys(_told(headers, is_whole))
     return tuple(f"{algorithm}:{value.hex()}" for algorithm, value in found if len(value) == _LENGTHS[algorithm])
 

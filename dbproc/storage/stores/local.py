@@ -18,6 +18,7 @@ from dbproc.storage.digest import state_of
 from dbproc.storage.renaming import rename
 from dbproc.storage.stores.base import CHUNK, Entry, partial_name, refuse_leading_out
 
+_HELD = 4 << 20  # bytes: the system drops its cache in pieces of up to 2 MiB, and none that is written to
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _PERMANENT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR)
 
@@ -84,11 +85,14 @@ class LocalPlace:
     def upload(self, path: str, name: str, offset: int = 0, token: str = "", size: int | None = None) -> LocalUpload:
         """Begin to put a file, or go on with it."""
         target = self._path(path)
-        if not os.path.isdir(self.directory):
-            raise TemporaryError(f"{self.directory} is not there; is its disk mounted?", is_of_place=True)
         try:
-            permissions.make_directories(os.path.dirname(target))
-            return LocalUpload(self, target, name, offset)
+            try:
+                return LocalUpload(self, target, name, offset)
+            except FileNotFoundError:
+                if not os.path.isdir(self.directory):
+                    raise
+                permissions.make_directories(os.path.dirname(target))
+                return LocalUpload(self, target, name, offset)
         except OSError as error:
             raise self._fault(error, target) from error
 
@@ -116,10 +120,26 @@ class LocalPlace:
         """The path of a file; PermanentError where it leads out, by its text or by a link on the way."""
         refuse_leading_out(path)
         whole = os.path.join(self.directory, path) if path else self.directory
+        if not self._has_link(path):
+            return whole
         real = os.path.realpath(whole if is_directory or os.path.islink(whole) else os.path.dirname(whole))
         if not any(real == top or real.startswith(top.rstrip("/") + "/") for top in self._allowed):
             raise PermanentError(f"{whole} leads out of {self.directory}: a link on the way leads to {real}")
         return whole
+
+    def _has_link(self, path: str) -> bool:
+        """Whether something on the way to a file is a link, or cannot be looked at."""
+        at = self.directory.rstrip("/")
+        try:
+            for part in path.split("/"):
+                at = f"{at}/{part}"
+                if stat.S_ISLNK(os.lstat(at).st_mode):
+                    return True
+        except FileNotFoundError:
+            return False  # and nothing is below it
+        except OSError:
+            return True
+        return False
 
     def _fault(self, error: OSError, path: str) -> TransferError:
         """An error of the system in words, by what helps."""
@@ -178,6 +198,7 @@ class LocalUpload:
     """A file that is being written beside where it goes."""
 
     reads_before = True
+    alongside = True
     token = ""
 
     def __init__(self, place: LocalPlace, target: str, name: str, offset: int) -> None:
@@ -186,52 +207,71 @@ class LocalUpload:
         self._partial = os.path.join(os.path.dirname(target), partial_name(name))
         self._published = False
         self._descriptor = self._opened()
-        self.offset = min(offset, os.fstat(self._descriptor).st_size)
-        os.ftruncate(self._descriptor, self.offset)
+        there = os.fstat(self._descriptor).st_size
+        self.offset = min(offset, there)
+        if there > self.offset:
+            os.ftruncate(self._descriptor, self.offset)
         self._at = self.offset
+        self._read = self._forgotten = 0
+        self._whole = False
 
     def _opened(self) -> int:
         return os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
     def prefix(self) -> Iterator[bytes] | None:
         """The bytes that are there already."""
-        return self._bytes(self._partial, self.offset)
+        return self._bytes(self._partial, 0, self.offset)
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes."""
-        rest = memoryview(chunk)
+        """Append bytes; the system begins at once to bring them to the disk."""
+        rest, at = memoryview(chunk), self._at
         try:
             while rest:
                 written = os.pwrite(self._descriptor, rest, self._at)
                 self._at += written
                 rest = rest[written:]
+            os.posix_fadvise(self._descriptor, at, len(chunk), os.POSIX_FADV_DONTNEED)
         except OSError as error:
             raise self._fault(error) from error
 
     def seek(self, position: int) -> None:
         """Have the next bytes go to another place of the file; what is before it may be missing as yet."""
         self._at = position
+        self._read, self._forgotten = min(self._read, position), min(self._forgotten, position)
 
     def checkpoint(self) -> int:
-        """Sync what was written."""
+        """Sync what was written, and have it no longer in memory."""
+        written = self._at
         try:
             os.fdatasync(self._descriptor)
+            if written - _HELD > self._forgotten:
+                self._forget(written - _HELD - self._forgotten)
+                self._forgotten = written - _HELD
         except OSError as error:
             raise self._fault(error) from error
-        return self._at
+        return written
 
     def finish(self) -> None:
         """Give it the mission's rights, and sync it."""
         permissions.give_open(self._descriptor)
         try:
             os.fsync(self._descriptor)
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            self._forget(0)
+            os.posix_fadvise(self._descriptor, self._read, CHUNK, os.POSIX_FADV_WILLNEED)
         except OSError as error:
             raise self._fault(error) from error
+        self._whole = True
 
-    def read_back(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes as they are on disk, from a byte on and before another."""
-        return self._bytes(self._target if self._published else self._partial, end, start)
+    def read_back(self) -> Iterator[bytes]:
+        """The bytes as they are on disk, that were not read back before."""
+        path = self._target if self._published else self._partial
+        for chunk in self._bytes(path, self._read, None if self._whole else self._forgotten):
+            self._read += len(chunk)
+            yield chunk
+
+    def _forget(self, count: int) -> None:
+        """Have so many bytes that are synced, 0: all, no longer in memory, but on disk alone."""
+        os.posix_fadvise(self._descriptor, self._forgotten, count, os.POSIX_FADV_DONTNEED)
 
     def publish(self) -> str:
         """Rename it; nothing is overwritten."""
@@ -259,7 +299,7 @@ class LocalUpload:
 
     def _refuse_leading_out(self) -> None:
         """PermanentError where a link on the way leads out by now."""
-        self._place._path(os.path.relpath(self._target, self._place.directory))
+        self._place._path(self._target[len(self._place.directory) :].lstrip("/"))
 
     def _fault(self, error: OSError) -> TransferError:
         """An error of the system in words; what was written and is gone can be written again."""
@@ -268,7 +308,8 @@ class LocalUpload:
             return TemporaryError(f"what was written of {self._shown} is gone; something has removed it")
         return fault
 
-    def _bytes(self, path: str, end: int | None, at: int = 0) -> Iterator[bytes]:
+    def _bytes(self, path: str, at: int, end: int | None) -> Iterator[bytes]:
+        """The bytes between two, as the disk has them; None: to the end of the file."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:

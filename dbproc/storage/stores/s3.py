@@ -221,6 +221,7 @@ class S3Upload:
     """A file that is put into S3: in one request, or in parts where it is larger than one."""
 
     reads_before = False
+    alongside = False
 
     def __init__(self, place: S3Place, path: str, name: str, offset: int, token: str, size: int | None) -> None:
         self._place = place

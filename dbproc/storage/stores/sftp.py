@@ -41,6 +41,7 @@ _OF_PROTOCOL = -31  # libssh2: the server refused, and its status says why
 _NO_METHODS = (-5, -8)  # libssh2: nothing that both sides can do
 _SIZE = 1  # of the attributes of SFTP: the size is given
 _AHEAD = 4  # libssh2 asks for so many times as many bytes as it is to give
+_PACKET = 30_000  # bytes that libssh2 asks for at once, at most
 _SLOW = 1.0  # seconds after which what came is given on, however little
 _HAS_ROOM = 1 << 20
 
@@ -405,8 +406,11 @@ class SftpReader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _part(self, wanted: int, rest: int) -> bytes:
-        """Nothing is asked for beyond the end: some servers wait before they answer that."""
-        size = min(wanted, -(-rest // _AHEAD))
+        """Nothing is asked for beyond the end: some servers wait before they answer that. What came of a small file
+        with its first part is taken without asking."""
+        whole = (self.entry.size or 0) - self.offset
+        has_come = rest < whole <= _PACKET
+        size = min(wanted, rest if has_come else -(-rest // _AHEAD))
         count, part = self._place._do(self._path, lambda _: self._handle.read(size))
         return bytes(part) if count > 0 else b""
 
@@ -415,6 +419,7 @@ class SftpUpload:
     """A file that is being written beside where it goes."""
 
     reads_before = True
+    alongside = False
     token = ""
 
     def __init__(self, place: SftpPlace, target: str, name: str, offset: int) -> None:

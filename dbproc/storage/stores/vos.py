@@ -342,6 +342,7 @@ class VosUpload:
     offset = 0
     token = ""
     reads_before = True
+    alongside = False
 
     def __init__(self, place: VosPlace, path: str, name: str, size: int | None) -> None:
         directory, slash, _ = path.rpartition("/")

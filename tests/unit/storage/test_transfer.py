@@ -196,6 +196,77 @@ def test_bytes_that_are_read_back_otherwise(make: Callable[..., Any], monkeypatc
     assert _there(order) == STRANGERS
 
 
+def test_what_is_durable_is_read_back_once_while_more_is_written(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = make()
+    Path(order.origin.directory, "a/x.bin").write_bytes(BYTES * 4)
+    pieces: list[int] = []
+    read_back, finish = LocalUpload.read_back, LocalUpload.finish
+
+    def counted(self: LocalUpload) -> Any:
+        pieces.append(0)
+        for chunk in read_back(self):
+            pieces[-1] += len(chunk)
+            yield chunk
+
+    def told(self: LocalUpload) -> None:
+        pieces.append(-1)
+        finish(self)
+
+    monkeypatch.setattr(LocalUpload, "read_back", counted)
+    monkeypatch.setattr(LocalUpload, "finish", told)
+    move(order, Watch())
+    before, after = pieces[: pieces.index(-1)], pieces[pieces.index(-1) + 1 :]
+    assert sum(before) >= 3 * len(BYTES)
+    assert (sum(before) + sum(after), len(after)) == (4 * len(BYTES), 1)
+
+
+def test_a_byte_that_the_disk_spoils_while_more_is_written(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = make()
+    Path(order.origin.directory, "a/x.bin").write_bytes(BYTES * 4)
+    checkpoint = LocalUpload.checkpoint
+
+    def spoilt(self: LocalUpload) -> int:
+        os.pwrite(self._descriptor, b"other", 100)
+        return checkpoint(self)
+
+    monkeypatch.setattr(LocalUpload, "checkpoint", spoilt)
+    with pytest.raises(MismatchError, match="read back"):
+        move(order, Watch())
+    assert _there(order) == STRANGERS
+
+
+def test_a_disk_that_fails_while_more_comes_is_told_as_the_targets_fault(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, watch = make(), Watch()
+    Path(order.origin.directory, "a/x.bin").write_bytes(BYTES * 4)
+
+    def failing(self: LocalUpload) -> int:
+        raise RoomError("it is full")
+
+    monkeypatch.setattr(LocalUpload, "checkpoint", failing)
+    with pytest.raises(RoomError) as caught:
+        move(order, watch)
+    assert caught.value.of_target
+    assert watch.durable_bytes == 0
+    monkeypatch.undo()
+    assert move(order, Watch()).size == 4 * len(BYTES)
+
+
+def test_what_is_written_during_a_sync_is_not_called_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = LocalPlace(str(tmp_path)).upload("x.bin", "1")
+    upload.write(b"before")
+    monkeypatch.setattr(os, "fdatasync", lambda _: upload.write(b"meanwhile"))
+    assert upload.checkpoint() == len(b"before")
+    upload.finish()
+    assert b"".join(upload.read_back()) == b"beforemeanwhile"
+    upload.close()
+
+
 def test_reading_back_ends_where_more_comes_than_was_written(
     make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -228,6 +229,37 @@ def test_a_name_is_synced_before_it_is_recorded(site: Site, monkeypatch: pytest.
     monkeypatch.setattr(working, "sync_directory", lambda path: synced.append((str(path), site.look(number).state)))
     site.work()
     assert synced == [(site.mission.incoming, S.MOVING)]
+
+
+def test_what_is_small_is_durable_and_read_back_before_it_has_its_name(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: dict[str, list[str]] = {}
+    before = set(threading.enumerate())
+
+    def watched(step: str) -> None:
+        original = getattr(LocalUpload, step)
+
+        def told(upload: LocalUpload) -> Any:
+            steps.setdefault(Path(upload._target).name, []).append(step)
+            if (Path(upload._target).name, step) == ("f7", "finish"):
+                raise TemporaryError("a flush that fails")
+            return original(upload)
+
+        monkeypatch.setattr(LocalUpload, step, told)
+
+    for step in ("finish", "read_back", "publish"):
+        watched(step)
+    names = [f"f{number}" for number in range(100)]
+    site.put(*names)
+    site.ask(*names)
+    worked = site.work()
+    assert steps == {name: ["finish", "read_back", "publish"] for name in names} | {"f7": ["finish"]}
+    assert worked.counts == {S.VERIFIED: 99, S.WAITING: 1}
+    assert "f7" not in os.listdir(site.mission.incoming)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_place_that_is_away_is_not_tried_for_each_file(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
