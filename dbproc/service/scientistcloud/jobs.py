@@ -28,8 +28,8 @@ from dbproc.core.transfers import TransferState
 from dbproc.core.uploads import Upload
 from dbproc.database import lock, trail, uploads
 from dbproc.database.store import Transaction
-from dbproc.ingest import imports
 from dbproc.explain.readiness import Verdict, readiness
+from dbproc.ingest import imports
 from dbproc.service.access import Uploader
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
