@@ -187,6 +187,7 @@ def test_a_session_is_begun_with_a_token_and_ends(client: TestClient, store: Sto
     assert client.get(STATUS).status_code == 200
     name = client.app.state.door.cookie  # type: ignore[attr-defined]
     session = client.cookies[name]
+    assert client.post("/login", data={"token": session}).status_code == 401
     assert client.post("/logout", data={"csrf": "x"}).status_code == 403
     assert client.get(STATUS).status_code == 200
     from dbproc.core.tokens import read_token
