@@ -26,7 +26,7 @@ MOST = 8 << 20
 """Bytes that a request may send that is no upload."""
 
 STALLED_SECONDS = 60.0
-"""After so long without a byte of a body its sender counts as gone."""
+"""After so long without a byte of an upload its sender counts as gone; any other body has to be there after it."""
 
 UPLOADS = ("/api/v1/uploads", "/api/upload", "/uploads")
 """Below these paths files are sent."""
@@ -40,6 +40,7 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # no-referrer would take the origin from the page's own forms, too
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",  # a proxy that keeps an answer would give it to whoever asks next
 }
 _HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 _EXPOSED = (
@@ -74,7 +75,8 @@ class Guard:
         answer = _Answer(send, scope["scheme"] == "https", number, origin if is_listed else "")
         if is_listed and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             return await _preflight()(scope, receive, answer.send)
-        body = _Body(receive, _most(scope, spec))
+        is_upload = _is_upload(scope)
+        body = _Body(receive, spec.most_bytes + _ROOM if is_upload else MOST, is_long=is_upload)
         try:
             self._refuse(scope, headers, spec)
             body.refuse(headers.get("content-length", ""))
@@ -98,7 +100,7 @@ class Guard:
         whether it is a page of the service is noted."""
         origin = headers.get("origin", "")
         own = {headers.get("host", "").lower(), urlsplit(spec.url).netloc.lower()} - {""}
-        scope["state"]["is_own"] = urlsplit(origin).netloc.lower() in own
+        scope["state"]["is_own"] = origin.partition("://")[2].lower() in own  # as it is: anybody may send any text
         if origin in spec.origins or scope["state"]["is_own"]:
             return
         if origin or headers.get("sec-fetch-site") == "cross-site":
@@ -127,11 +129,10 @@ def _path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", ""))
 
 
-def _most(scope: Scope, spec: ServiceSpec) -> int:
-    """The bytes that a request may send."""
+def _is_upload(scope: Scope) -> bool:
+    """Whether a request may send a file."""
     path = _path(scope)
-    is_upload = any(path == each or path.startswith(f"{each}/") for each in UPLOADS)
-    return spec.most_bytes + _ROOM if is_upload else MOST
+    return any(path == each or path.startswith(f"{each}/") for each in UPLOADS)
 
 
 def _who(scope: Scope, headers: Headers, door: Door) -> str:
@@ -176,13 +177,15 @@ def _is_here(host: str) -> bool:
 
 
 class _Body:
-    """What a request sends, up to so many bytes."""
+    """What a request sends, up to so many bytes; one that `is_long` may take as long as it goes on at all."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
+    def __init__(self, receive: Receive, most: int, *, is_long: bool = True) -> None:
         self._receive = receive
         self._left = most
         self._is_whole = False
         self._most = most
+        self._is_long = is_long
+        self.until: float | None = None  # by the clock of the loop: then its sender counts as gone
 
     def refuse(self, length: str) -> None:
         """A Problem for a request that says that it sends more."""
@@ -193,8 +196,10 @@ class _Body:
         """The next message; who sends nothing for long counts as gone."""
         if self._is_whole:
             return await self._receive()
+        if self.until is None or self._is_long:
+            self.until = asyncio.get_running_loop().time() + STALLED_SECONDS
         try:
-            async with asyncio.timeout(STALLED_SECONDS):
+            async with asyncio.timeout_at(self.until):
                 message = await self._receive()
         except TimeoutError:
             return {"type": "http.disconnect"}

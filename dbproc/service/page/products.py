@@ -14,7 +14,7 @@ from dbproc.explain import definition
 from dbproc.explain.causes import Cause, why_slots
 from dbproc.explain.coverage import mission_coverage
 from dbproc.explain.graph import graph
-from dbproc.service.page.calendar import calendar
+from dbproc.service.page.calendar import Calendar, calendar
 from dbproc.service.page.drawing import mission_drawing
 from dbproc.service.page.views import View, Viewing, page_router
 
@@ -57,15 +57,14 @@ def product_page(view: Viewing, name: str) -> Response:
     if found is None:
         return view.later()
     shown, process, cause = found.value
-    covered = partial(mission_coverage, view.store, [shown.name])
-    known = view.kept(f"coverage {shown.name}", covered, is_aside=True)
+    known = view.kept(f"coverage {shown.name}", partial(_covered, view, shown.name), is_aside=True)
     answer = view.show(
         "product.html",
         age=known.age if known else 0,
         is_known=known is not None,
         product=shown,
         process=process,
-        calendar=calendar(known.value) if known else None,
+        calendar=known.value if known else None,
         cause=cause,
     )
     if known is None:
@@ -77,6 +76,10 @@ def _found(view: View, name: str) -> tuple[definition.ShownProduct, definition.S
     """A product, what makes it, and why there is something of it at the time that is asked for, or nothing."""
     (shown,) = definition.products(view.store, (name,))
     return shown, _process(view, shown.made_by), _cause(view, shown.name)
+
+
+def _covered(view: View, product: str) -> Calendar | None:
+    return calendar(mission_coverage(view.store, [product]))
 
 
 def _process(view: View, name: str | None) -> definition.ShownProcess | None:
