@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from bench.places import Place
 from bench.table import Row
@@ -110,7 +110,7 @@ def _asked(place: Place, jobs: int) -> Row:
 def _count(asked: tuple[str, float]) -> int:
     url, until = asked
     count = 0
-    with httpx.Client(timeout=30) as client:
+    with httpx2.Client(timeout=30) as client:
         while time.monotonic() < until:
             client.get(url).raise_for_status()
             count += 1
@@ -127,7 +127,7 @@ def _begun(address: str, name: str, size: int, digest: str) -> str:
     pairs = {"filename": name, "sha256": digest}
     metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in pairs.items())
     asked = HEADERS | {"Upload-Length": str(size), "Upload-Metadata": metadata}
-    answer = httpx.post(f"{address}{TUS}", headers=asked, timeout=60)
+    answer = httpx2.post(f"{address}{TUS}", headers=asked, timeout=60)
     answer.raise_for_status()
     return str(answer.headers["location"])
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 from tusclient.client import TusClient
@@ -110,7 +110,7 @@ def test_tuspy_goes_on_after_the_service_was_killed(sqlite_mission: Mission) -> 
 def test_a_connection_that_ends_leaves_what_came(sqlite_mission: Mission) -> None:
     mission = sqlite_mission.create(product("raw", 0))
     content = bytes(range(250)) * 10_000
-    with Served(mission.database, "--open") as served, httpx.Client(base_url=served.address) as client:
+    with Served(mission.database, "--open") as served, httpx2.Client(base_url=served.address) as client:
         asked = HEADERS | metadata(filename=RAW[0], sha256=sha256(content)) | {"Upload-Length": str(len(content))}
         url = client.post(TUS, headers=asked).headers["location"]
         lines = [f"{name}: {value}" for name, value in (HEADERS | BYTES).items()]
@@ -462,7 +462,7 @@ def test_many_clients_at_once(sqlite_mission: Mission, count: int) -> None:
     def send(name: str) -> int:
         content = contents[name] * 1000
         asked = HEADERS | metadata(filename=name, sha256=sha256(content)) | {"Upload-Length": str(len(content))}
-        with httpx.Client(base_url=served.address, timeout=60) as client:
+        with httpx2.Client(base_url=served.address, timeout=60) as client:
             url = client.post(TUS, headers=asked).headers["location"]
             return client.patch(url, content=content, headers=HEADERS | BYTES | {"Upload-Offset": "0"}).status_code
 
@@ -482,7 +482,7 @@ def test_a_large_upload_takes_little_memory(sqlite_mission: Mission) -> None:
     for _ in range(count):
         digest.update(piece)
     size = str(len(piece) * count)
-    with Served(mission.database, "--open") as served, httpx.Client(base_url=served.address, timeout=100) as client:
+    with Served(mission.database, "--open") as served, httpx2.Client(base_url=served.address, timeout=100) as client:
         asked = HEADERS | metadata(filename=RAW[0], sha256=digest.hexdigest()) | {"Upload-Length": size}
         url = client.post(TUS, headers=asked).headers["location"]
         headers = HEADERS | BYTES | {"Upload-Offset": "0", "Content-Length": size}
