@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import Field
 
 from dbproc.changes.dismiss import Dismissals
@@ -20,10 +20,10 @@ from dbproc.service import actions
 from dbproc.service.access import Operator
 from dbproc.service.actions import RunAsked
 from dbproc.service.answers import CHANGING, answered, says
-from dbproc.service.asked import MOST_NUMBER, Asked, Name, OfFiles, Time, Words, known_words, period_of
+from dbproc.service.asked import MOST_NUMBER, Asked, Name, OfFiles, Time, Words, period_of
 from dbproc.service.context import Here
 
-router = APIRouter(prefix="/api/v1/actions", tags=["actions"], responses=CHANGING, dependencies=[Depends(known_words)])
+router = APIRouter(prefix="/api/v1/actions", tags=["actions"], responses=CHANGING)
 
 DryRun = Annotated[bool, Query(description="say what would be done, and change nothing")]
 Reason = Annotated[str, Field(max_length=2000, description="why; it is kept")]

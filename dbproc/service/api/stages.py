@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from dbproc.changes.staging.answer import StageAnswer, answer
@@ -23,11 +23,11 @@ from dbproc.database.staging import StageCount
 from dbproc.database.store import Transaction
 from dbproc.service.access import Stager
 from dbproc.service.answers import CHANGING, READING, Form, answered, listed, says
-from dbproc.service.asked import AsForm, Number, OfFiles, Word, known_words, period_of
+from dbproc.service.asked import AsForm, Number, OfFiles, Word, period_of
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
 
-router = APIRouter(prefix="/api/v1/stages", tags=["stages"], dependencies=[Depends(known_words)])
+router = APIRouter(prefix="/api/v1/stages", tags=["stages"])
 
 
 class Stage(OfFiles):
