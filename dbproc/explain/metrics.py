@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from dbproc import __version__
+from dbproc.core.imports import URL
 from dbproc.core.metrics import Metric, counter, exposition, gauge, histogram
 from dbproc.core.model import Definition, Mission
 from dbproc.core.slot_text import EVERY_SLOT
@@ -180,7 +181,9 @@ def _peer(moved: Moved, mission: Mission) -> tuple[str, str, str]:
     kind, _, name = place.partition(" ")
     known = {"source": mission.sources, "store": mission.stores}.get(kind, ())
     urls = [spec.url for spec in known if spec.name == name]
-    return (urlsplit(urls[0]).scheme if urls else "http" if kind in ("client", "url") else "file", direction, place)
+    if kind == URL.rstrip():  # whoever may read the numbers need not see what others import, and there are ever more
+        return "http", direction, kind
+    return (urlsplit(urls[0]).scheme if urls else "http" if kind == "client" else "file", direction, place)
 
 
 def _labels(peer: tuple[str, ...]) -> Labels:

@@ -38,17 +38,17 @@ def principal_of(request: Request, here: Here) -> Principal:
         raise Problem(401, "send a token: Authorization: Bearer dbp_…", headers=_CHALLENGE)
     if request.method not in _SAFE and not _is_of_own_page(request):
         raise Problem(403, "a request by a session that changes something comes from its page, or has X-CSRF-Token")
-    return known_by(request, here, cookie)
+    return known_by(request, here, cookie, is_session=True)
 
 
-def known_by(request: Request, here: Context, sent: str) -> Principal:
+def known_by(request: Request, here: Context, sent: str, *, is_session: bool = False) -> Principal:
     """Who has a token of the service, or one of the issuer; a Problem (401) where it does not hold, and (429) where
-    many such come from there."""
+    many such come from there. Sessions are begun with tokens and not with sessions: none goes on for ever."""
     door, address = door_of(request), address_of(request)
     if not door.knows(sent):
         door.refuse_guessing(address)
     token = read_token(sent)
-    found = door.vouched(sent) if token is None else _by_row(door, here, token)
+    found = door.vouched(sent) if token is None else _by_row(door, here, token, is_session=is_session)
     if found is None:
         door.unknown(address)
         raise Problem(401, "this token is unknown, revoked or expired", headers=_CHALLENGE)
@@ -65,10 +65,10 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _by_row(door: Door, here: Context, token: Token) -> Principal | None:
+def _by_row(door: Door, here: Context, token: Token, *, is_session: bool) -> Principal | None:
     with here.reading.begin() as connection:
         row = tokens.known(connection, token)
-    if row is None:
+    if row is None or bool(row.parent) is not is_session:
         return None
     if tokens.is_used_anew(row) and door.is_to_note(row.word):
         threading.Thread(target=_note_use, args=(here.writing, row.word), daemon=True).start()

@@ -26,19 +26,21 @@ MOST = 8 << 20
 """Bytes that a request may send that is no upload."""
 
 STALLED_SECONDS = 60.0
-"""After so long without a byte of a body its sender counts as gone."""
+"""After so long without a byte of an upload its sender counts as gone; any other body has to be there after it."""
 
 UPLOADS = ("/api/v1/uploads", "/api/upload", "/uploads")
 """Below these paths files are sent."""
 
 _LOGGER = logging.getLogger("uvicorn.error")
 _ROOM = 1 << 20  # what an upload has around it
+_UNCOUNTED = ("/livez", "/readyz")  # who asks is a machine that restarts the service where it is not answered
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # no-referrer would take the origin from the page's own forms, too
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",  # a proxy that keeps an answer would give it to whoever asks next
 }
 _HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 _EXPOSED = (
@@ -73,7 +75,8 @@ class Guard:
         answer = _Answer(send, scope["scheme"] == "https", number, origin if is_listed else "")
         if is_listed and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             return await _preflight()(scope, receive, answer.send)
-        body = _Body(receive, _most(scope, spec))
+        is_upload = _is_upload(scope)
+        body = _Body(receive, spec.most_bytes + _ROOM if is_upload else MOST, is_long=is_upload)
         try:
             self._refuse(scope, headers, spec)
             body.refuse(headers.get("content-length", ""))
@@ -86,6 +89,8 @@ class Guard:
         """A Problem for a request that comes from where it may not, or too often."""
         if scope["method"] not in _SAFE:
             self._refuse_other_pages(scope, headers, spec)
+        if _path(scope) in _UNCOUNTED:
+            return
         wait = self._door.wait(_who(scope, headers, self._door), spec)
         if wait:
             raise later(wait, "too many requests")
@@ -95,7 +100,7 @@ class Guard:
         whether it is a page of the service is noted."""
         origin = headers.get("origin", "")
         own = {headers.get("host", "").lower(), urlsplit(spec.url).netloc.lower()} - {""}
-        scope["state"]["is_own"] = urlsplit(origin).netloc.lower() in own
+        scope["state"]["is_own"] = origin.partition("://")[2].lower() in own  # as it is: anybody may send any text
         if origin in spec.origins or scope["state"]["is_own"]:
             return
         if origin or headers.get("sec-fetch-site") == "cross-site":
@@ -118,11 +123,16 @@ async def _is_told(error: Exception, scope: Scope, receive: Receive, answer: _An
     return is_meant
 
 
-def _most(scope: Scope, spec: ServiceSpec) -> int:
-    """The bytes that a request may send."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    is_upload = any(path == each or path.startswith(f"{each}/") for each in UPLOADS)
-    return spec.most_bytes + _ROOM if is_upload else MOST
+def _path(scope: Scope) -> str:
+    """The path that is asked for, below the one where a proxy shows the service."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _is_upload(scope: Scope) -> bool:
+    """Whether a request may send a file."""
+    path = _path(scope)
+    return any(path == each or path.startswith(f"{each}/") for each in UPLOADS)
 
 
 def _who(scope: Scope, headers: Headers, door: Door) -> str:
@@ -167,13 +177,15 @@ def _is_here(host: str) -> bool:
 
 
 class _Body:
-    """What a request sends, up to so many bytes."""
+    """What a request sends, up to so many bytes; one that `is_long` may take as long as it goes on at all."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
+    def __init__(self, receive: Receive, most: int, *, is_long: bool = True) -> None:
         self._receive = receive
         self._left = most
         self._is_whole = False
         self._most = most
+        self._is_long = is_long
+        self.until: float | None = None  # by the clock of the loop: then its sender counts as gone
 
     def refuse(self, length: str) -> None:
         """A Problem for a request that says that it sends more."""
@@ -184,8 +196,10 @@ class _Body:
         """The next message; who sends nothing for long counts as gone."""
         if self._is_whole:
             return await self._receive()
+        if self.until is None or self._is_long:
+            self.until = asyncio.get_running_loop().time() + STALLED_SECONDS
         try:
-            async with asyncio.timeout(STALLED_SECONDS):
+            async with asyncio.timeout_at(self.until):
                 message = await self._receive()
         except TimeoutError:
             return {"type": "http.disconnect"}

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import jwt
 
 from dbproc.core.access import Principal, Scope
-from dbproc.core.errors import PermanentError, TransferError
+from dbproc.core.errors import PermanentError, TemporaryError, TransferError
 from dbproc.core.service import ServiceSpec
 from dbproc.service.problems import Problem
 from dbproc.storage.stores.documents import json_document
@@ -80,6 +80,8 @@ class KeyRing:
             if (is_old or number not in self._keys.by_number) and now - self._asked > is_due:
                 self._asked = now
                 self._renew(now)
+            elif not self._keys.name:
+                raise TemporaryError(f"{self.issuer} did not tell its keys a moment ago")
             return self._keys
         finally:
             self._asking.release()
@@ -130,8 +132,15 @@ def principal(ring: KeyRing | None, spec: ServiceSpec, sent: str) -> Principal |
     name = claims.get(spec.claim)
     if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > 255:
         return None
-    until = dt.datetime.fromtimestamp(int(claims["exp"]) + _LEEWAY, dt.UTC)
-    return Principal(name, _scopes(spec, name, claims), issuer=ring.issuer, until=until)
+    return Principal(name, _scopes(spec, name, claims), issuer=ring.issuer, until=_until(claims["exp"]))
+
+
+def _until(expiry: float) -> dt.datetime:
+    """When a token ends, as it says; there are issuers whose tokens end in thousands of years."""
+    try:
+        return dt.datetime.fromtimestamp(int(expiry) + _LEEWAY, dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        return dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 def _claims(ring: KeyRing, spec: ServiceSpec, sent: str) -> Mapping[str, Any]:

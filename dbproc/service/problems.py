@@ -10,6 +10,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from dbproc.core.errors import (
     BusyError,
@@ -92,7 +93,7 @@ class Said:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-EXPECTED = (Problem, DbprocError, HTTPException, RequestValidationError)
+EXPECTED = (Problem, DbprocError, HTTPException, RequestValidationError, ClientDisconnect)
 """What a dialect puts into its own words."""
 
 
@@ -108,6 +109,8 @@ def said_of(error: Exception) -> Said:
         case RequestValidationError():
             words = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
             return Said(422, "; ".join(words))
+        case ClientDisconnect():
+            return Said(408, "the rest of the request did not come", {"Connection": "close"})
     raise error
 
 

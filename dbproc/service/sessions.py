@@ -56,5 +56,5 @@ def end(request: Request, here: Context, answer: Response) -> None:
     cookie = request.cookies.get(door.cookie, "")
     token = read_token(cookie)
     if token is not None:
-        changes.end_session(here.writing, known_by(request, here, cookie), token)
+        changes.end_session(here.writing, known_by(request, here, cookie, is_session=True), token)
     answer.delete_cookie(door.cookie, path=here.root_path or "/")

@@ -257,6 +257,10 @@ def test_what_is_ready_and_why_it_is_not(sqlite_mission: Mission) -> None:
 
         mission.incoming.rmdir()
         assert lines(asking, 503) == ["[-]incoming No such file or directory", "not ready"]
+        for path in ("/health", "/api/upload/health"):
+            told = asking.get(path)
+            assert (told.status_code, told.json()["status"]) == (503, "unhealthy")
+            assert told.json()["error"] == "incoming: No such file or directory"
         mission.incoming.mkdir()
         mission.define(*chain(), service(reserve=10**6))
         assert lines(asking, 503)[0].startswith("[-]disk root: ")

@@ -95,6 +95,7 @@ def _status(client: TestClient, token: str) -> int:
 def test_a_token_of_the_issuer_is_taken(client: TestClient, issuer: Issuer, kid: str) -> None:
     assert _status(client, issuer.token(kid)) == 200
     assert _status(client, issuer.token(kid, aud=["other", AUDIENCE], head={"typ": "at+jwt"})) == 200
+    assert _status(client, issuer.token(exp=10**13)) == 200  # told in milliseconds: it ends in thousands of years
 
 
 def test_a_token_that_is_wrong_in_one_thing_is_refused(client: TestClient, issuer: Issuer) -> None:
@@ -152,9 +153,9 @@ def test_what_people_may_do_is_said_by_the_mission_file_and_their_groups(client:
 
 def test_while_the_issuer_is_down_it_is_said_so(client: TestClient, issuer: Issuer) -> None:
     issuer.is_up = False
-    answer = client.get(STATUS, headers={"Authorization": f"Bearer {issuer.token()}"})
+    answers = [client.get(STATUS, headers={"Authorization": f"Bearer {issuer.token()}"}) for _ in range(12)]
     issuer.is_up = True
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert {(answer.status_code, answer.headers["retry-after"]) for answer in answers} == {(503, "30")}
 
 
 def test_many_tokens_that_nobody_knows_are_slowed_down(client: TestClient, store: Store) -> None:
@@ -186,6 +187,7 @@ def test_a_session_is_begun_with_a_token_and_ends(client: TestClient, store: Sto
     assert client.get(STATUS).status_code == 200
     name = client.app.state.door.cookie  # type: ignore[attr-defined]
     session = client.cookies[name]
+    assert client.post("/login", data={"token": session}).status_code == 401
     assert client.post("/logout", data={"csrf": "x"}).status_code == 403
     assert client.get(STATUS).status_code == 200
     from dbproc.core.tokens import read_token
@@ -242,6 +244,7 @@ def test_what_changes_something_comes_from_the_page_itself(client: TestClient, s
     assert client.post(tus, headers={**begin, **own}).status_code == 400
     assert client.post(tus, headers={**begin, "Sec-Fetch-Site": "same-origin"}).status_code == 400
     assert client.post(path, headers=own).status_code == 404
+    assert client.post(path, headers={"Origin": "http://[", **bearer(store)}).status_code == 403
 
 
 # --- every request, every answer ---
@@ -252,6 +255,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client: TestClient) -> 
         headers = client.get(path).headers
         assert "default-src 'self'" in headers["content-security-policy"]
         assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
+        assert headers["cache-control"] == "no-store"
         assert "server" not in headers
     numbers = {client.get("/livez").headers["x-request-id"] for _ in range(3)}
     assert len(numbers) == 3
@@ -271,6 +275,18 @@ def test_what_fails_is_told_by_its_number_and_no_more(
     assert number in answer.json()["detail"]
     assert "hidden" not in answer.text
     assert f"request {number} failed: GET {STATUS}" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/actions/run", "/api/upload/initiate"])
+def test_who_does_not_send_the_rest_of_a_request_is_told_so(
+    client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def receive(_: object) -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    monkeypatch.setattr("dbproc.service.guard._Body.receive", receive)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post(path, content=b"csrf=x", headers={**form, **bearer(store)}).status_code == 408
 
 
 def test_pages_of_hosts_that_are_listed_may_ask_and_no_others(client: TestClient, store: Store) -> None:
@@ -311,7 +327,8 @@ def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
             answers = [client.get(STATUS, headers=token) for _ in range(3)]  # the first counts for the address
             assert [answer.status_code for answer in answers] == [200, 200, 429]
             assert 900 < int(answers[-1].headers["retry-after"]) <= 1001
-            assert client.get("/livez").status_code == 429
+            assert client.get("/livez").status_code == 200  # whoever restarts the service is not turned away
+            assert client.get("/readyz").status_code == 200
 
 
 # --- every path ---

@@ -75,6 +75,9 @@ def test_imports_are_their_owners_and_are_given_up(made: Mission, service: TestC
     rita = bearer(made.database, "rita", Scope.READ)
     assert service.get("/api/v1/transfers", headers=rita).json() == []
     assert service.get("/api/v1/transfers/1", headers=rita).status_code == 404
+    numbers = service.get("/metrics", headers=rita).text
+    assert 'peer="url"' in numbers
+    assert server not in numbers
     for ask in (service.get, service.delete):
         assert ask(f"{IMPORTS}/1", headers=eve).status_code == 404
     assert service.delete(f"{IMPORTS}/1", headers=ada).json()["state"] == "cancelled"

@@ -15,8 +15,6 @@ from dbproc.service.page.views import Viewing, page_router
 
 router = page_router()
 
-_GAPS = 200
-
 
 @router.get("/coverage")
 def coverage_page(view: Viewing) -> Response:
@@ -29,8 +27,7 @@ def coverage_page(view: Viewing) -> Response:
         "coverage.html",
         age=known.age,
         calendar=drawn,
-        gaps=gaps[:_GAPS],
-        more=len(gaps) - _GAPS,
+        **view.part(gaps),
         products=product_names(view.store),
     )
 

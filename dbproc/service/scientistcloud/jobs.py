@@ -28,6 +28,7 @@ from dbproc.core.transfers import TransferState
 from dbproc.core.uploads import Upload
 from dbproc.database import lock, trail, uploads
 from dbproc.database.store import Transaction
+from dbproc.explain.readiness import Verdict, readiness
 from dbproc.ingest import imports
 from dbproc.service.access import Uploader
 from dbproc.service.context import Context, Here
@@ -312,6 +313,8 @@ def limits(here: Here, _: Uploader) -> Response:
 @router.get("/api/upload/health")
 def health(here: Here) -> Response:
     """Whether uploads are taken, and whether a run is at work."""
+    if (refused := _unhealthy(here)) is not None:
+        return refused
     answer = {
         "status": "healthy",
         "processor_status": "stopped" if lock.seen(here.reading) is None else "running",
@@ -326,6 +329,8 @@ def health(here: Here) -> Response:
 @router.get("/health")
 def health_of_second(here: Here) -> Response:
     """The same as the second generation has it."""
+    if (refused := _unhealthy(here)) is not None:
+        return refused
     most = min(here.mission().service.most_bytes, MOST)
     answer = {
         "status": "healthy",
@@ -335,6 +340,15 @@ def health_of_second(here: Here) -> Response:
         "max_file_size_tb": f"{most / _TIB:g}",
     }
     return JSONResponse(answer)
+
+
+def _unhealthy(here: Context) -> Response | None:
+    """That nothing can be accepted, and why, in words that anybody may read."""
+    found = readiness(here.reading, here.writing)
+    if found.is_ready:
+        return None
+    words = "; ".join(f"{each.name}: {each.text}" for each in found.checks if each.verdict is Verdict.FAIL)
+    return JSONResponse({"status": "unhealthy", "error": words, "timestamp": _now()}, 503)
 
 
 def _now() -> str:

@@ -92,19 +92,22 @@ class Form:
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise Problem(415, "send a form: Content-Type: multipart/form-data")
         self._events = events = _Events()
-        self._parser = MultipartParser(
-            options[b"boundary"],
-            {
-                "on_part_begin": events.begin,
-                "on_header_field": events.header_name,
-                "on_header_value": events.header_value,
-                "on_header_end": events.header_end,
-                "on_headers_finished": events.headers_end,
-                "on_part_data": events.data,
-                "on_part_end": events.end,
-                "on_end": events.finish,
-            },
-        )
+        try:
+            self._parser = MultipartParser(
+                options[b"boundary"],
+                {
+                    "on_part_begin": events.begin,
+                    "on_header_field": events.header_name,
+                    "on_header_value": events.header_value,
+                    "on_header_end": events.header_end,
+                    "on_headers_finished": events.headers_end,
+                    "on_part_data": events.data,
+                    "on_part_end": events.end,
+                    "on_end": events.finish,
+                },
+            )
+        except FormParserError as error:
+            raise Problem(400, f"this is no form: {error}") from error
         self._body = request.stream()
         self._is_over = False
 

@@ -50,7 +50,7 @@ async def receive_form(request: Request, here: Context, asking: Principal, judge
             elif part.name == "file" and received is None:
                 filename = part.filename
                 if filename:
-                    received = await _begun(request, desk, asking, filename, word)
+                    received = await _begun(request, desk, asking, filename, word, _promised(request, fields))
                     await pour(form.content(), received.write)
         facts = judge(fields, filename)
         if received is None:
@@ -73,11 +73,11 @@ async def receive_form(request: Request, here: Context, asking: Principal, judge
                 await in_thread(received.close)
 
 
-async def _begun(request: Request, desk: Desk, asking: Principal, filename: str, word: str) -> Receiving:
+async def _begun(request: Request, desk: Desk, asking: Principal, filename: str, word: str, digest: str) -> Receiving:
     length = int(request.headers.get("content-length", "0"))
     if length > desk.mission.service.most_bytes + _MUCH_ELSE:
         raise Problem(413, f"one upload may have {desk.mission.service.most_bytes:,} bytes at most")
-    asked = Asked(filename=filename, way=UploadWay.FORM, who=asking, room=length, word=word)
+    asked = Asked(filename=filename, way=UploadWay.FORM, who=asking, room=length, word=word, digest=digest)
     upload = await in_thread(uploads.accept, desk, asked)
     return await in_thread(receiving.begin, desk, upload.word)
 

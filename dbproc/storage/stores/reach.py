@@ -26,6 +26,8 @@ from dbproc.storage.stores.base import SLOWEST
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+_OF_MACHINES = ipaddress.ip_address("168.63.129.16")  # tells virtual machines of Azure about themselves
 _FOUR = 0xFFFFFFFF
 
 
@@ -69,9 +71,16 @@ class Reach:
 def is_public(text: str) -> bool:
     """Whether an address is one of the public network, also what is embedded in it."""
     address = _literal(text)
-    if address is None or not address.is_global or address.is_multicast:
+    if address is None or not _is_global(address):
         return False
-    return all(inner.is_global and not inner.is_multicast for inner in _embedded(address))
+    inner = _embedded(address)
+    if address.version == 6 and address not in _UNICAST and not inner:
+        return False  # site-local, translated and other kinds of old, by which an address of four bytes may be meant
+    return all(map(_is_global, inner))
+
+
+def _is_global(address: _Address) -> bool:
+    return address.is_global and not address.is_multicast and address != _OF_MACHINES
 
 
 def _embedded(address: _Address) -> list[_Address]:

@@ -29,6 +29,9 @@ class Transport:
     def pause_reading(self) -> None:
         """What is read is enough for now."""
 
+    def resume_reading(self) -> None:
+        """More may be read."""
+
     def get_extra_info(self, _: str) -> Any:
         return None
 
@@ -50,8 +53,7 @@ class Loop:
         self.timers: list[Timer] = []
 
     def call_later(self, seconds: float, call: Any) -> Timer:
-        assert seconds == HEAD_SECONDS
-        return Timer(self.timers, call)
+        return Timer(self.timers if seconds == HEAD_SECONDS else [], call)
 
     def create_task(self, task: Any, **_: Any) -> asyncio.Future[None]:
         task.close()
@@ -83,6 +85,17 @@ def test_a_connection_with_a_whole_head_is_not(connection: Connection) -> None:
     connection.data_received(b"x" * (HEAD_BYTES + 1))
     assert connection.loop.timers == []  # type: ignore[attr-defined]
     assert not connection.transport.is_closing()
+
+
+def test_a_connection_with_the_rest_of_an_answered_request_is_ended(connection: Connection) -> None:
+    connection.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n")
+    connection.cycle.response_complete = True
+    connection.on_response_complete()
+    connection.data_received(b"x" * (HEAD_BYTES + 1))
+    assert not connection.transport.is_closing()
+    (timer,) = connection.loop.timers  # type: ignore[attr-defined]
+    timer.call()
+    assert connection.transport.is_closing()
 
 
 def test_a_head_that_does_not_end_is_refused(connection: Connection) -> None:

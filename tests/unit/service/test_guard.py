@@ -20,6 +20,18 @@ def test_who_sends_nothing_of_a_body_for_long_counts_as_gone(monkeypatch: pytest
     assert asyncio.run(_Body(_nothing, 10).receive()) == {"type": "http.disconnect"}
 
 
+@pytest.mark.parametrize("is_long", [True, False])
+def test_a_body_that_trickles_is_waited_for_where_a_file_may_be_sent(*, is_long: bool) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"1", "more_body": True}
+
+    async def until() -> set[float | None]:
+        body = _Body(receive, 10, is_long=is_long)
+        return {body.until for _ in range(3) if await body.receive()}
+
+    assert (len(asyncio.run(until())) == 1) is not is_long
+
+
 def test_after_the_body_somebody_may_be_silent_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "STALLED_SECONDS", 0.001)
     messages: list[Message] = [

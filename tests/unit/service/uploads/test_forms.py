@@ -54,6 +54,8 @@ def test_what_is_no_form_is_refused(body: bytes) -> None:
 def test_other_bodies_and_endless_fields_are_refused() -> None:
     with pytest.raises(Problem, match="send a form"):
         Form(request_of(b"{}", 9, "application/json"))
+    with pytest.raises(Problem, match="no form"):
+        Form(request_of(b"", 9, f"multipart/form-data; boundary={'x' * 300}"))
 
     async def text(request: Request) -> str:
         form = Form(request)

@@ -52,6 +52,12 @@ class Names:
         ("::ffff:169.254.169.254", False),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("64:ff9b:1::a00:1", False),
+        ("fec0::1", False),
+        ("168.63.129.16", False),
+        ("64:ff9b::808:808", True),
         ("none", False),
     ],
 )
