@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from dbproc import __version__
 from dbproc.service import health, openapi, preparedata, problems
@@ -23,6 +23,7 @@ from dbproc.service.api import (
     transfers,
     uploads,
 )
+from dbproc.service.asked import known_words
 from dbproc.service.context import Context
 from dbproc.service.door import Door
 from dbproc.service.guard import Guard
@@ -34,8 +35,7 @@ from dbproc.service.scientistcloud import jobs, large
 from dbproc.service.traffic import Counting
 from dbproc.service.uploads import tus
 
-ROUTERS = (
-    health.router,
+COMMANDS = (
     status.router,
     failures.router,
     files.router,
@@ -50,8 +50,14 @@ ROUTERS = (
     imports.router,
     foresight.router,
     actions.router,
-    tus.router,
     uploads.router,
+)
+"""Those that answer as commands do, and refuse words that they do not know."""
+
+ROUTERS = (
+    health.router,
+    tus.router,
+    *COMMANDS,
     jobs.router,
     large.router,
     preparedata.router,
@@ -78,7 +84,7 @@ def create_app(context: Context) -> FastAPI:
     views.install(app)
     openapi.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(known_words)] if router in COMMANDS else None)
     app.add_middleware(Counting, traffic=context.traffic)
     app.add_middleware(Guard, door=app.state.door)  # the outermost: the one that is added last
     return app

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path, Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
+from dbproc.core.errors import UserError
 from dbproc.core.model import Period
 from dbproc.core.slot_text import TIME_EXAMPLES, SlotChoice, choice_of, read_time
 from dbproc.core.states import Quality, Standing
@@ -22,6 +26,29 @@ Keys = Annotated[list[str], Query(description="NAME=VALUE; may be repeated", exa
 Number = Annotated[int, Path(ge=1, le=MOST_NUMBER)]
 Name = Annotated[str, Path(min_length=1, max_length=1000)]
 AsForm = Annotated[Form, Query(alias="format", description="JSON, or comma-separated values")]
+
+
+async def known_words(request: Request) -> None:
+    """Refuse a query with words that its path does not know: ``dryrun`` for ``dry_run`` would have things done.
+
+    Raises
+    ------
+    UserError
+        There is such a word.
+    """
+    route: APIRoute = request.scope["route"]
+    known = sorted(_words(route.dependant))
+    for word in request.query_params:
+        if word not in known:
+            raise UserError(
+                f"nothing is called {word} here; what can be said in the query: {', '.join(known) or 'nothing'}"
+            )
+
+
+def _words(dependant: Dependant) -> Iterator[str]:
+    yield from (each.alias for each in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _words(each)
 
 
 def period_of(text: str | None) -> Period | None:

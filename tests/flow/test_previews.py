@@ -18,6 +18,8 @@ import tifffile
 from PIL import Image
 from starlette.testclient import TestClient
 
+from dbproc.codes.previews.program import _chosen
+from dbproc.codes.previews.variables import hdf5, netcdf
 from dbproc.core.access import Scope
 from dbproc.service import previews
 from tests.kit.mission import Mission, process, product
@@ -171,6 +173,18 @@ def test_what_is_in_a_file_is_listed_and_what_cannot_be_shown_says_why(
     assert "'hosts' lies in another file" in words(service, f"/files/{number_of(mission, 'outside')}")
     assert service.get(f"{path}/picture?axes=../..").status_code == 422
     assert service.get("/files/999/picture").status_code == 404
+
+
+def test_values_are_drawn_before_the_places_that_they_are_at(tmp_path: Path) -> None:
+    path = tmp_path / "curve.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("time", 3)
+        for name in ("time", "wind"):
+            file.createVariable(name, "f4", ("time",))[:] = 1, 2, 3
+    for content in (netcdf(path), hdf5(path)):
+        chosen = _chosen(content, "")
+        assert chosen is not None
+        assert chosen.name == "wind"
 
 
 def test_files_beside_a_dataset_that_nobody_entered_are_not_read(

@@ -60,6 +60,8 @@ def ada(made: Mission) -> Iterator[Asking]:
 
 
 def test_failed_jobs_are_tried_again(ada: Asking) -> None:
+    told = ada.post("retry?dryrun=true", {"only": ["to_smooth"], "end": "2020-01-01"}, 422)["detail"]
+    assert told == "nothing is called dryrun here; what can be said in the query: dry_run"
     assert ada.foresee("retry", {"only": ["to_smooth"], "end": "2020-01-01"})["jobs"] == 1
     assert ada.post("retry", {"only": ["to_smooth"], "end": "2020-01-01"})["jobs"] == 1
     assert ada.trail() == [("ada", "job retry", "to_smooth", "done")]

@@ -174,6 +174,7 @@ def test_a_list_is_given_as_csv(service: TestClient) -> None:
         ("files?digest=abc", 422, "sha256:"),
         ("files?newest=true&withdrawn=true", 422, "newest"),
         ("files?limit=0", 422, "limit"),
+        ("files?produkt=raw", 422, "nothing is called produkt here; what can be said in the query: after, digest, end"),
         ("products/none", 404, "no product"),
         ("quarantine/77", 404, "77"),
         ("transfers/77", 404, "77"),

@@ -215,6 +215,7 @@ def test_a_file_with_its_origin(made: Mission, service: TestClient) -> None:
 
 def test_why_there_is_nothing(service: TestClient) -> None:
     text = see(service, "/products/smooth?when=2020-01-02")
+    assert '"/api/v1/products/smooth"' in text
     assert "smooth 2020-01-02" in text
     assert "raw 2020-01-02" in text
     assert "not delivered" in text

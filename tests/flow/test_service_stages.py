@@ -72,7 +72,7 @@ def test_another_ones_requests_are_not_there(made: Mission, service: TestClient)
     for ask in (service.get, service.delete):
         assert ask(f"{STAGES}/1", headers=eve).json() == {
             **ask(f"{STAGES}/2", headers=eve).json(),
-            "detail": "no request 1",
+            "detail": "there is no request 1",
         }
     assert service.get(STAGES, headers=eve).json() == []
     assert service.post(STAGES, json={"name": [RAW], "area": "scratch", "owner": "ada"}, headers=eve).status_code == 403

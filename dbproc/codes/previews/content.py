@@ -11,7 +11,8 @@ from dbproc.codes.idx.slicing import Sliceable
 
 @dataclass(frozen=True)
 class Listed:
-    """One of the fields or variables of a file; `why_not` says why it cannot be drawn."""
+    """One of the fields or variables of a file; `why_not` says why it cannot be drawn, `is_place` that it tells the
+    places along an axis."""
 
     name: str
     shape: tuple[int, ...]
@@ -19,6 +20,7 @@ class Listed:
     units: str = ""
     long_name: str = ""
     why_not: str = ""
+    is_place: bool = False
 
 
 @dataclass(frozen=True)

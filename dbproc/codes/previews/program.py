@@ -91,15 +91,15 @@ def _content(asked: Asked) -> Content:
 
 
 def _chosen(content: Content, name: str) -> Listed | None:
-    """The field that is meant; by default the one of most axes that can be drawn, the first of these."""
+    """The field that is meant; by default the one of most axes that can be drawn, no mere places along
+    an axis, the first of these."""
     named = {each.name: each for each in content.fields}
     if name:
         if name not in named:
             raise Refusal(name, f"it has no field {name!r}", "Choose one that is listed")
         return named[name]
-    return max(
-        (each for each in content.fields if not each.why_not), key=lambda each: _extent(each.shape), default=None
-    )
+    drawn = [each for each in content.fields if not each.why_not]
+    return max(drawn, key=lambda each: (_extent(each.shape), not each.is_place), default=None)
 
 
 def _extent(shape: Sequence[int]) -> int:

@@ -37,7 +37,10 @@ def netcdf(path: Path) -> Content:
         axes = [_axis(variable, dimension, size) for dimension, size in _sides(variable)]
         return array(path, axes, _field(name, _attributes(variable)), lambda box: _numbers(variable[box])), name
 
-    fields = [_listed(name, each, tuple(each.shape), each.dtype, _attributes(each)) for name, each in found.items()]
+    fields = [
+        _listed(name, tuple(each.shape), each.dtype, _attributes(each), is_place=each.dimensions == (each.name,))
+        for name, each in found.items()
+    ]
     return Content("NetCDF file", fields, opened, COLOURS)
 
 
@@ -54,7 +57,10 @@ def hdf5(path: Path) -> Content:
         axes = [Axis(_dimension(item, number), size) for number, size in enumerate(item.shape)]
         return array(path, axes, _field(name, _texts(item)), lambda box: _numbers(item[box])), name
 
-    fields = [_listed(name, each, tuple(each.shape or ()), each.dtype, _texts(each)) for name, each in found.items()]
+    fields = [
+        _listed(name, tuple(each.shape or ()), each.dtype, _texts(each), is_place=each.is_scale)
+        for name, each in found.items()
+    ]
     return Content("HDF5 file", fields, opened, COLOURS)
 
 
@@ -124,10 +130,11 @@ def _field(name: str, told: Mapping[str, str]) -> Field:
     return Field(name, short, "float64", 1, told.get("units", ""), told.get("long_name", ""))
 
 
-def _listed(name: str, item: Any, shape: tuple[int, ...], dtype: Any, told: Mapping[str, str]) -> Listed:
+def _listed(name: str, shape: tuple[int, ...], dtype: Any, told: Mapping[str, str], *, is_place: bool) -> Listed:
     kind = "" if dtype is str else getattr(dtype, "kind", "")
     words = "text" if dtype is str or kind in ("O", "S", "U") else str(getattr(dtype, "name", dtype))
-    return Listed(name, shape, words, told.get("units", ""), told.get("long_name", ""), _why_not(name, kind, shape))
+    why_not = _why_not(name, kind, shape)
+    return Listed(name, shape, words, told.get("units", ""), told.get("long_name", ""), why_not, is_place)
 
 
 def _why_not(name: str, kind: str, shape: tuple[int, ...]) -> str:

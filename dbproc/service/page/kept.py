@@ -39,6 +39,12 @@ class Answer:
         """For how many seconds it has been known; zero where it is as things are now."""
         return 0.0 if self.took < _QUICK else time.monotonic() - self.begun
 
+    def told(self) -> Answer:
+        """The answer; what went wrong when it was worked out is raised."""
+        if self.error is not None:
+            raise self.error
+        return self
+
 
 class Kept:
     """The answers of one service."""
@@ -53,21 +59,20 @@ class Kept:
         """The answer, or the one before while it is worked out; None where there is none yet. Whoever `is_patient`
         waits a moment for it.
 
-        What `work` raises is raised here.
+        What `work` raises is raised here. While very many answers are worked out no further one is begun.
         """
         with self._lock:
             known = self._known.get(key)
-            if known is not None and known.is_fresh:
-                return known
             coming = self._coming.get(key)
+            is_full = coming is None and len(self._coming) >= _MOST
+            if is_full or (known is not None and known.is_fresh):
+                return known and known.told()
             if coming is None:
                 coming = self._coming[key] = Answer()
                 threading.Thread(target=self._work_out, args=(key, coming, work), daemon=True).start()
         if not coming.is_ready.wait(_PATIENCE if is_patient else 0):
-            return known
-        if coming.error is not None:
-            raise coming.error
-        return coming
+            return known and known.told()
+        return coming.told()
 
     def forget(self) -> None:
         """Work everything out anew: something was changed by way of the page."""
@@ -86,9 +91,8 @@ class Kept:
         with self._lock:
             if self._coming.get(key) is answer:
                 del self._coming[key]
-                if answer.error is None:
-                    self._known.pop(key, None)
-                    self._known[key] = answer
-                    while len(self._known) > _MOST:
-                        del self._known[next(iter(self._known))]
+                self._known.pop(key, None)
+                self._known[key] = answer
+                while len(self._known) > _MOST:
+                    del self._known[next(iter(self._known))]
         answer.is_ready.set()

@@ -111,14 +111,14 @@ def _words(facts: dict[str, Any]) -> list[str]:
         found.append(f"Colours span {low:g} to {high:g}{units}{how}")
     if facts["missing"]:
         found.append(f"{number_words(facts['missing'], 'value')} missing, left blank")
-    if max(facts["steps"]) > 1:
-        every = " × ".join(dict.fromkeys(map(_nth, facts["steps"])))
-        found.append(f"Of the values along a side every {every} is drawn; a smaller part has all of them")
+    every = [f"{way.lower()} every {_nth(step)}" for way, step in zip(ways, facts["steps"], strict=False) if step > 1]
+    if every:
+        found.append(f"Not all values are drawn: {', '.join(every)}; a smaller part has all of them")
     return found
 
 
 def _nth(step: int) -> str:
-    return "one" if step == 1 else f"{step}th" if step > 3 else ("2nd", "3rd")[step - 2]
+    return f"{step}th" if step > 3 else ("2nd", "3rd")[step - 2]
 
 
 def _stops(facts: dict[str, Any]) -> str:

@@ -42,15 +42,42 @@ def test_what_takes_long_is_there_later_and_shown_again_with_its_age(monkeypatch
     assert asked.ask("x", lambda: "new") is not found
 
 
-def test_what_goes_wrong_is_raised_to_whoever_asks_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_is_raised_to_whoever_asks_and_then_tried_again() -> None:
     asked = Kept()
-    monkeypatch.setattr(kept, "_QUICK", 0.0)
-
-    def fail() -> str:
-        raise ValueError("no")
-
     with pytest.raises(ValueError, match="no"):
         asked.ask("x", fail)
     found = asked.ask("x", lambda: "good")
     assert found is not None
     assert found.value == "good"
+
+
+def fail() -> str:
+    raise ValueError("no")
+
+
+def test_what_went_wrong_when_nobody_waited_is_raised_to_the_next_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_PATIENCE", 0.01)
+    monkeypatch.setattr(kept, "_QUICK", 0.0)
+    monkeypatch.setattr(kept, "_SHARE", 10**6)
+    go, never, asked = threading.Event(), threading.Event(), Kept()
+
+    def fail_late() -> str:
+        assert go.wait(10)
+        return fail()
+
+    assert asked.ask("x", fail_late) is None
+    (coming,) = asked._coming.values()
+    go.set()
+    assert coming.is_ready.wait(10)
+    with pytest.raises(ValueError, match="no"):
+        asked.ask("x", lambda: never.wait(10))
+    never.set()
+
+
+def test_no_more_is_begun_while_very_many_answers_are_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_PATIENCE", 0)
+    monkeypatch.setattr(kept, "_MOST", 2)
+    go, asked = threading.Event(), Kept()
+    assert [asked.ask(each, lambda: go.wait(10)) for each in range(9)] == [None] * 9
+    assert list(asked._coming) == [0, 1]
+    go.set()
