@@ -28,6 +28,11 @@ VIEWS = {
     "incoming": "/incoming",
     "transfers": "/transfers",
     "the log": "/log",
+    "processes": "/processes",
+    "the queue": "/queue",
+    "quarantine": "/quarantine?text=cloud",
+    "campaigns": "/campaigns",
+    "uploads": "/uploads?text=l1",
 }
 TARGET = 0.3
 

@@ -211,12 +211,29 @@ def entry(connection: Connection, name: str) -> CampaignRow:
     return rows[0]
 
 
-def entries(connection: Connection, name: str | None = None) -> list[CampaignRow]:
-    """Campaigns in the order of their making: how many items are at what, and what was spent on them."""
+def entries(
+    connection: Connection,
+    name: str | None = None,
+    *,
+    statuses: Collection[CampaignStatus] = (),
+    text: str = "",
+    limit: int | None = None,
+    after: int | None = None,
+) -> list[CampaignRow]:
+    """Campaigns in the order of their making: how many items are at what, and what was spent on them. At most so many,
+    after one; those at something, with `text` in the name or the comment, in capitals or not."""
     renamed = {"name": _CAMPAIGN.c.campaign_name, "created": _CAMPAIGN.c.created_time}
     statement = select(*columns_of(CampaignRow, _CAMPAIGN, **renamed)).order_by(_CAMPAIGN.c.campaign_id)
+    statement = statement.limit(limit)
     if name is not None:
         statement = statement.where(_CAMPAIGN.c.campaign_name == name)
+    if after is not None:
+        statement = statement.where(_CAMPAIGN.c.campaign_id > after)
+    if statuses:
+        statement = statement.where(_CAMPAIGN.c.status.in_(sorted(statuses)))
+    if text:
+        texts = (_CAMPAIGN.c.campaign_name, _CAMPAIGN.c.comment)
+        statement = statement.where(or_(*(column.icontains(text, autoescape=True) for column in texts)))
     rows = connection.execute(statement).mappings().all()
     ids = [row["campaign_id"] for row in rows]
     counts, spent = _counts(connection, ids), _spent(connection, ids)

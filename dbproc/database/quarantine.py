@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from dbproc.core.errors import ConflictError, NotFoundError
 from dbproc.core.model import Member
@@ -109,11 +109,23 @@ def stored_names(connection: Connection) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(statement.order_by(_TABLE.c.quarantine_id.desc()))}
 
 
-def entries(connection: Connection, limit: int | None = 100, after: int | None = None) -> list[QuarantineRow]:
-    """What is in quarantine, the latest first; at most so much of it, after an entry."""
+def entries(
+    connection: Connection,
+    limit: int | None = 100,
+    after: int | None = None,
+    reasons: Collection[RefusalReason] = (),
+    text: str = "",
+) -> list[QuarantineRow]:
+    """What is in quarantine, the latest first; at most so much of it, after an entry; refused for some reasons, with
+    `text` in the name or in what is wrong, in capitals or not."""
     statement = select(_TABLE).where(_STILL_THERE).order_by(_TABLE.c.quarantine_id.desc()).limit(limit)
     if after is not None:
         statement = statement.where(_TABLE.c.quarantine_id < after)
+    if reasons:
+        statement = statement.where(_TABLE.c.reason.in_(sorted(reasons)))
+    if text:
+        texts = (_TABLE.c.filename, _TABLE.c.message)
+        statement = statement.where(or_(*(column.icontains(text, autoescape=True) for column in texts)))
     return [QuarantineRow(**row) for row in connection.execute(statement).mappings()]
 
 

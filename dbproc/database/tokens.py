@@ -104,6 +104,13 @@ def listed(connection: Connection, *, owner: str | None = None, everything: bool
     return [_row(row) for row in connection.execute(statement).mappings()]
 
 
+def ending(connection: Connection, until: dt.datetime) -> list[TokenRow]:
+    """Tokens that hold and will not at a time, the first to end first; no sessions."""
+    is_ending = _T.c.expires_time.between(dt.datetime.now(dt.UTC), until)
+    statement = select(_T).where(_T.c.revoked_time.is_(None), _T.c.parent == "", is_ending)
+    return [_row(row) for row in connection.execute(statement.order_by(_T.c.expires_time)).mappings()]
+
+
 def by_word(connection: Connection, word: str) -> TokenRow | None:
     """A token by its word."""
     row = connection.execute(select(_T).where(_T.c.word == word)).mappings().first()

@@ -86,11 +86,16 @@ def listed(
     limit: int,
     *,
     before: int | None = None,
+    text: str = "",
 ) -> list[Upload]:
     """Uploads of an owner (None: of all) in some states (None: in any), the latest first, without parts; `before`:
-    those of transfers with lower numbers."""
-    earlier = () if before is None else (_T.c.transfer_id < before,)
-    return _select(connection, *_are(owner, states), *earlier, latest=True, limit=limit)
+    those of transfers with lower numbers; `text`: what stands in the name, in capitals or not."""
+    conditions = _are(owner, states)
+    if before is not None:
+        conditions.append(_T.c.transfer_id < before)
+    if text:
+        conditions.append(_T.c.filename.icontains(text, autoescape=True))
+    return _select(connection, *conditions, latest=True, limit=limit)
 
 
 def told_of(

@@ -20,6 +20,7 @@ from dbproc.core.expectations import (
     expected_keys,
     key_of_product,
     seen_of,
+    within,
 )
 from dbproc.core.filenames import keywords_of
 from dbproc.core.lookup import product_named
@@ -100,6 +101,18 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoveredPeriod:
+    """A period of a product and key, and how it stands."""
+
+    product: str  #: the name of the product
+    key: str  #: the values of keywords
+    start: dt.datetime  #: its first moment
+    stop: dt.datetime  #: its last moment
+    mark: Mark  #: how it stands
+    why: str  #: why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """What there is of products."""
 
@@ -113,6 +126,20 @@ class Coverage:
     def span(self) -> Period | None:
         """The time of the calendar."""
         return None if self.start is None or self.stop is None else Period(self.start, self.stop)
+
+    def by_period(self) -> Iterator[CoveredPeriod]:
+        """Every period of every series, one by one."""
+        for series in self.series:
+            for each in series.stretches:
+                for period in within(series.series.cadence, Period(each.start, each.stop)):
+                    yield CoveredPeriod(
+                        product=series.product,
+                        key=series.key,
+                        start=period.start,
+                        stop=period.stop,
+                        mark=each.mark,
+                        why=each.why,
+                    )
 
 
 def mission_coverage(store: Store, products: Sequence[str] = (), choice: SlotChoice = EVERY_SLOT) -> Coverage:

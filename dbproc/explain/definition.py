@@ -113,8 +113,10 @@ def _tables(mission: MissionSpec) -> Iterator[ShownTable]:
                 yield ShownTable(kind=key.words, name=each.name, words=", ".join(given_words(each)))
 
 
-def products(store: Store, names: tuple[str, ...] = ()) -> tuple[ShownProduct, ...]:
-    """The products, or those of some names or numbers, by their numbers."""
+def products(
+    store: Store, names: tuple[str, ...] = (), *, text: str = "", instrument: str = ""
+) -> tuple[ShownProduct, ...]:
+    """The products, or those of some names or numbers, by their numbers; with `text` in the name, of an instrument."""
     found = _read(store)
     makers, users = _makers(found.definition), _users(found.definition)
     shown = [
@@ -134,12 +136,16 @@ def products(store: Store, names: tuple[str, ...] = ()) -> tuple[ShownProduct, .
         )
         for number, name in _chosen("product", found.products, names)
         for spec in (found.definition.products[name],)
+        if text.lower() in name.lower() and instrument in ("", spec.instrument)
     ]
     return tuple(shown)
 
 
-def processes(store: Store, names: tuple[str, ...] = (), *, only_required: bool = False) -> tuple[ShownProcess, ...]:
-    """The processes, or those of some names or numbers, by their numbers; with all inputs, or the required ones."""
+def processes(
+    store: Store, names: tuple[str, ...] = (), *, only_required: bool = False, text: str = "", product: str = ""
+) -> tuple[ShownProcess, ...]:
+    """The processes, or those of some names or numbers, by their numbers; with all inputs, or the required ones; with
+    `text` in the name; of which a product is an input or an output."""
     found = _read(store)
     numbers = {name: number for number, name in found.products.items()}
     return tuple(
@@ -159,6 +165,7 @@ def processes(store: Store, names: tuple[str, ...] = (), *, only_required: bool 
         )
         for number, name in _chosen("process", found.processes, names)
         for spec in (found.definition.processes[name],)
+        if text.lower() in name.lower() and product in ("", *spec.outputs, *(each.product for each in spec.inputs))
     )
 
 
@@ -167,6 +174,12 @@ def product_names(store: Store) -> list[str]:
     with store.begin() as connection:
         known = load_definition(connection).products.values()
     return [each.name for each in sorted(known, key=lambda each: (each.level, each.name))]
+
+
+def process_names(store: Store) -> list[str]:
+    """The processes of the mission file, by name."""
+    with store.begin() as connection:
+        return sorted(each.name for each in load_definition(connection).processes.values())
 
 
 def _read(store: Store) -> NumberedDefinition:

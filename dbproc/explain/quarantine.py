@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
+from dbproc.core.states import RefusalReason
 from dbproc.database import quarantine
 from dbproc.database.quarantine import ProductAnswer, QuarantineRow
 from dbproc.database.store import Store
@@ -38,10 +40,17 @@ def refused(row: QuarantineRow) -> Refused:
     return Refused(**{**values, "verdicts": row.answers})
 
 
-def entries(store: Store, limit: int | None = None, after: int | None = None) -> list[Refused]:
-    """What is in quarantine, the latest first: at most so much of it, after an entry."""
+def entries(
+    store: Store,
+    limit: int | None = None,
+    after: int | None = None,
+    reasons: Collection[RefusalReason] = (),
+    text: str = "",
+) -> list[Refused]:
+    """What is in quarantine, the latest first: at most so much of it, after an entry; refused for some reasons, with
+    `text` in the name or in what is wrong."""
     with store.begin() as connection:
-        return [refused(row) for row in quarantine.entries(connection, limit, after)]
+        return [refused(row) for row in quarantine.entries(connection, limit, after, reasons, text)]
 
 
 def entry(store: Store, number: int) -> Refused:

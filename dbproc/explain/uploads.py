@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from dbproc.core.access import Principal
 from dbproc.core.states import UploadWay
 from dbproc.core.transfers import TransferState, expected_end
 from dbproc.core.uploads import Upload
@@ -63,10 +64,20 @@ def shown(upload: Upload) -> ShownUpload:
     )
 
 
-def uploads_of(
-    store: Store, owner: str | None, states: Collection[TransferState] | None, limit: int, before: int | None = None
+def uploads_like(
+    store: Store,
+    asking: Principal,
+    states: Collection[TransferState] | None,
+    limit: int,
+    before: int | None = None,
+    *,
+    owner: str | None = None,
+    text: str = "",
 ) -> list[ShownUpload]:
-    """Uploads of an owner (None: of all) in some states (None: in any), the latest first; `before`: those of transfers
-    with lower numbers."""
+    """Somebody's own uploads, of an operator those of all or of an `owner`; in some states (None: in any), the latest
+    first; `before`: those of transfers with lower numbers; `text`: what stands in the name."""
+    if owner is not None and not asking.owns(owner):
+        return []
+    seen = asking.sees_of if owner is None else owner
     with store.begin() as connection:
-        return [shown(each) for each in uploads.listed(connection, owner, states, limit, before=before)]
+        return [shown(each) for each in uploads.listed(connection, seen, states, limit, before=before, text=text)]

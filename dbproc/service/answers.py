@@ -38,6 +38,11 @@ class Page:
         """How many answers came before, of a list that has no numbers of its own."""
         return self.after or 0
 
+    @property
+    def most(self) -> int:
+        """How many answers of such a list tell whether something follows."""
+        return self.skipped + self.limit + 1
+
 
 Said = dict[int | str, dict[str, Any]]
 
@@ -106,6 +111,7 @@ _WHY = {
     405: "not so",
     409: "not now: something else is at work, or it is done already",
     410: "it is at its end already",
+    412: "the header `Tus-Resumable` is not sent, or names another version",
     413: "more than may be sent",
     415: "sent in a form that is not taken here",
     422: "something asked for is not as it must be; `detail` says what",

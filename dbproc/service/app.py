@@ -26,6 +26,7 @@ from dbproc.service.api import (
 from dbproc.service.context import Context
 from dbproc.service.door import Door
 from dbproc.service.guard import Guard
+from dbproc.service.page import views
 from dbproc.service.page.kept import Kept
 from dbproc.service.page.parts import PAGES
 from dbproc.service.previews import Previews
@@ -74,6 +75,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.kept = Kept()
     app.state.previews = Previews()
     problems.install(app)
+    views.install(app)
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -33,6 +33,7 @@ UPLOADS = ("/api/v1/uploads", "/api/upload", "/uploads")
 
 _LOGGER = logging.getLogger("uvicorn.error")
 _ROOM = 1 << 20  # what an upload has around it
+_UNCOUNTED = ("/livez", "/readyz")  # who asks is a machine that restarts the service where it is not answered
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ALWAYS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -88,6 +89,8 @@ class Guard:
         """A Problem for a request that comes from where it may not, or too often."""
         if scope["method"] not in _SAFE:
             self._refuse_other_pages(scope, headers, spec)
+        if _path(scope) in _UNCOUNTED:
+            return
         wait = self._door.wait(_who(scope, headers, self._door), spec)
         if wait:
             raise later(wait, "too many requests")
@@ -120,9 +123,15 @@ async def _is_told(error: Exception, scope: Scope, receive: Receive, answer: _An
     return is_meant
 
 
+def _path(scope: Scope) -> str:
+    """The path that is asked for, below the one where a proxy shows the service."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 def _is_upload(scope: Scope) -> bool:
     """Whether a request may send a file."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    path = _path(scope)
     return any(path == each or path.startswith(f"{each}/") for each in UPLOADS)
 
 

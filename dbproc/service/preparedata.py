@@ -132,7 +132,7 @@ def _file(file: StagedFile) -> TaskFile:
     return TaskFile(
         did=rucio.did_of(file.origin.partition(": ")[2]),
         state=file.state,
-        bytes=file.moved if file.state is StageState.WAITING or file.moved is None else file.size,
+        bytes={StageState.PLACED: file.size, StageState.REMOVED: 0}.get(file.state, file.moved),
         total=file.size,
         digest=file.digest,
         target=file.target,

@@ -32,16 +32,19 @@ def held(mission: Mission, rule: str) -> Iterator[bool]:
     StorageError
         The file cannot be made.
     """
-    path = path_of(mission, rule)
-    try:
-        permissions.make_directories(os.path.dirname(path))
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    except OSError as error:
-        raise StorageError(f"cannot make {path}: {error.strerror}; who moves files locks it") from error
+    descriptor = _opened(path_of(mission, rule))
     try:
         yield _is_locked(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _opened(path: str) -> int:
+    try:
+        permissions.make_directories(os.path.dirname(path))
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        raise StorageError(f"cannot make {path}: {error.strerror}; who moves files locks it") from error
 
 
 def path_of(mission: Mission, rule: str) -> str:
@@ -71,12 +74,7 @@ def claimed(mission: Mission, rule: str, first: int, count: int = 1) -> Iterator
     StorageError
         The file cannot be made.
     """
-    path = path_of(mission, rule)
-    try:
-        permissions.make_directories(os.path.dirname(path))
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    except OSError as error:
-        raise StorageError(f"cannot make {path}: {error.strerror}; who receives files locks it") from error
+    descriptor = _opened(path_of(mission, rule))
     try:
         yield _are_locked(descriptor, first, count)
     finally:

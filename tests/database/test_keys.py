@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from dbproc.core import model
+from dbproc.core.access import Scope
 from dbproc.core.errors import DefinitionError
 from dbproc.core.hooks import Hook
 from dbproc.core.keys import Effect, Form, Key, alike, keys
 from dbproc.core.places import AreaSpec, ReplicateSpec, SourceSpec, StoreSpec
+from dbproc.core.service import MonitorSpec, ServiceSpec
 from dbproc.core.spec import (
     CodeSpec,
     Definition,
@@ -89,6 +91,8 @@ OF_THEIR_OWN: dict[str, st.SearchStrategy[Any]] = {
     "stores": st.deferred(lambda: tables(StoreSpec, url=URLS)),
     "replicates": st.deferred(lambda: tables(ReplicateSpec, products=SOME, to=SOME).map(counted)),
     "areas": st.deferred(lambda: tables(AreaSpec, directory=st.sampled_from(["/a", "/b c"]))),
+    "service": st.deferred(lambda: single(ServiceSpec, "service", **SERVED)),
+    "monitor": st.deferred(lambda: single(MonitorSpec, "monitor", textfile=st.sampled_from(["", "/a b.prom"]))),
     "further_outputs": st.sampled_from([(), ("more",)]),
     "path": st.sampled_from([("first",), ("last",), ("/opt/a b",), ("/opt/a", "/opt/b")]),
     "outside": st.sampled_from([(), ("/disk 3",), ("/disk3", "/disk4")]),
@@ -122,6 +126,20 @@ def tables(kind: type, **required: st.SearchStrategy[Any]) -> st.SearchStrategy[
     drawn |= {name: strategy for name, strategy in PLACE_VALUES.items() if name in drawn}
     made = st.builds(kind, **(drawn | {"name": WORDS} | required))
     return st.lists(made, max_size=2, unique_by=lambda each: each.name).map(tuple)
+
+
+SERVED: dict[str, st.SearchStrategy[Any]] = {
+    "url": st.sampled_from(["", "https://example.org/dbproc"]),
+    "issuer": st.sampled_from(["", "https://issuer.example.org"]),
+    "scopes": st.lists(st.sampled_from(Scope).map(str), min_size=1, max_size=2, unique=True).map(tuple),
+    "origins": st.sampled_from([(), ("https://example.org", "http://a:81")]),
+    "uploads": st.integers(1, 100),
+}
+
+
+def single(kind: type, name: str, **required: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """No table, or the one that there may be of its kind."""
+    return tables(kind, **required).map(lambda drawn: tuple(replace(each, name=name) for each in drawn[:1]))
 
 
 def counted(rules: tuple[ReplicateSpec, ...]) -> tuple[ReplicateSpec, ...]:

@@ -61,7 +61,7 @@ USUAL = {
 
 
 COMMANDS: dict[str, click.Command] = {
-    **dict(commands(dbproc, "dbproc")),
+    **{name: each for name, each in commands(dbproc, "dbproc") if name != "dbproc serve"},  # that serves
     "ProcessQueue.py": process_queue,
     **LEGACY,
 }

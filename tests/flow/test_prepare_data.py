@@ -34,7 +34,7 @@ def made(mission: Mission) -> Mission:
     area.mkdir()
     store = table("store.rse", {"url": f"file://{rse}", "layout": "rucio", "scope": "testing", "reserve": 0})
     other = table("store.other", {"url": f"file://{mission.root.parent}/other", "reserve": 0})
-    users = table("area.users", {"directory": str(area), "reserve": 0})
+    users = table("area.users", {"directory": str(area), "reserve": 0, "link": "symlink"})
     return mission.create(product("raw", 0), store, other, users, retry_limit=0)
 
 
@@ -96,6 +96,7 @@ def test_what_was_provided_and_is_removed_is_revoked(made: Mission, service: Tes
     made.dbproc("stages", "end", "1")
     told = service.get("/1", headers=ada).json()
     assert (told["status"], told["info"][:29]) == ("REVOKED", "What was provided was removed")
+    assert [file["bytes"] for file in told["files"]] == [0]
 
 
 REFUSED: list[tuple[Any, int]] = [
@@ -125,8 +126,10 @@ def test_what_leads_out_or_is_no_such_list_is_refused(made: Mission, service: Te
 
 def test_tasks_are_of_who_posted_them(made: Mission, service: TestClient, ada: dict[str, str]) -> None:
     service.post("/", json=USUAL, headers=ada)
-    assert service.get("/1", headers=bearer(made.database, "eve", Scope.STAGE)).status_code == 404
-    assert service.get("/2", headers=ada).status_code == 404
+    eve = bearer(made.database, "eve", Scope.STAGE)
+    answers = [service.get(path, headers=eve) for path in ("/1", "/2", "/api/v1/stages/1", "/api/v1/stages/2")]
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert {answer.json()["detail"].rstrip("12") for answer in answers} == {"there is no request "}
     assert service.get("/1").headers["www-authenticate"] == "Bearer"
     assert service.post("/", json=USUAL, headers=bearer(made.database, "rita", Scope.READ)).status_code == 403
 

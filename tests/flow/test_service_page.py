@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
 from dbproc.core.access import Scope
@@ -110,6 +111,24 @@ def test_the_mission_in_one_screen(service: TestClient) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;.dat" in text
 
 
+def test_the_first_page_tells_what_waits_for_a_failure_and_which_tokens_end(sqlite_mission: Mission) -> None:
+    made = sqlite_mission.create(*chain())
+    made.code("to_clean.sh", FAIL)
+    made.deliver(name_of("raw", 1))
+    made.run(status=1)
+    for owner, days in (("ada", "29 d"), ("ben", "31 d")):
+        made.dbproc("token", "create", owner, "--owner", owner, "--expires", days)
+    with client(made.database) as service:
+        text = see(service, "/")
+        attempt = made.one("SELECT attempt_id FROM attempt")
+        waits = f'<li>smooth 2019-12-31 and 2 more: <a href="/attempts/{attempt}">to_clean 2020-01-01</a> failed</li>'
+        assert waits in text
+        assert re.findall(r"<li>token \w+ of (\w+)", text) == ["ada"]
+    with client(made.database, is_open=False) as service:
+        logged_in(service, made.database, "eve", Scope.READ)
+        assert "<li>token" not in see(service, "/")
+
+
 def test_files_are_chosen_by_the_address_and_come_page_by_page(
     service: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +148,42 @@ def test_files_are_chosen_by_the_address_and_come_page_by_page(
         text = see(service, following[1])
     assert len(names) == len(set(names)) == 15
     assert "No file is meant" in see(service, "/files?text=nothing_like_that")
+
+
+def test_each_list_can_be_chosen_by_its_address(made: Mission, service: TestClient) -> None:
+    made.deliver("early.txt", ".late")
+    for path, shown, left_out in (
+        ("quarantine?reason=no_product&text=ONERROR", EVIL[5:12], "None like that"),
+        ("quarantine?reason=bad_name", "None like that", EVIL[5:12]),
+        ("products?text=SMOO", "products/smooth", 'products/raw">raw'),
+        ("processes?product=sum", "to_sum", "<td>to_smooth"),
+        ("incoming?text=EARLY&settled=true", "early.txt", ".late"),
+        ("incoming?settled=false", "Incoming", "early.txt"),
+        ("queue?product=raw", "None like that", "rel=next"),
+        ("campaigns?status=paused", "None like that", "begin one"),
+        ("uploads?state=failed&owner=ada&text=x", "None like that", "None is at work"),
+        ("audit?who=nobody", "Nothing like that", "None like that"),
+        ("coverage?product=raw", "/api/v1/coverage/periods?product=raw&amp;format=csv", "late"),
+    ):
+        text = see(service, f"/{path}")
+        assert shown in text, path
+        assert left_out not in text.partition("<table>")[2], path
+        listed = path.partition("?")[0]
+        assert f'href="/api/v1/{listed}?' in text
+        assert "format=csv" in text
+        assert service.get(f"/api/v1/{path}").status_code == 200
+    assert "choose from" in see(service, "/quarantine?reason=beauty", 422)
+    for name in ("early.txt", ".late"):
+        (made.incoming / name).unlink()
+
+
+def test_lists_without_numbers_come_page_by_page(service: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbproc.service.page.views.ROWS", 3)
+    text = see(service, "/products")
+    (following,) = re.findall(r'rel="next" href="([^"]+)"', text)
+    text = see(service, following)
+    assert re.findall(r'<td><a href="/products/(\w+)"', text) == ["sum"]
+    assert 'rel="next"' not in text
 
 
 def test_a_file_with_its_origin(made: Mission, service: TestClient) -> None:
@@ -183,6 +238,31 @@ def test_what_is_wrong_is_said_as_a_page(service: TestClient) -> None:
     for path in ("/files/99", "/products/nothing", "/attempts/99999999999", "/campaigns/x", "/actions/burn"):
         see(service, path, 404)
     assert service.get("/static/..%2Fviews.py").status_code == 404
+    for path, accept, kind in (
+        ("/nowhere", "text/html,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("/nowhere", "*/*", "application/problem+json"),
+        ("/api/v1/nowhere", "text/html", "application/problem+json"),
+    ):
+        answer = service.get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, kind)
+
+
+def test_an_idle_home_page_asks_nothing_for_each_file(sqlite_mission: Mission) -> None:
+    made, counts = sqlite_mission.create(*chain()), []
+    with client(made.database) as service:
+        for days in (range(1, 3), range(3, 30)):
+            made.deliver(*(name_of("raw", day) for day in days))
+            made.run()
+            asked: list[str] = []
+
+            def note(*given: object, asked: list[str] = asked) -> None:
+                asked.append(str(given[2]))
+
+            event.listen(Engine, "before_cursor_execute", note)
+            see(service, "/")
+            event.remove(Engine, "before_cursor_execute", note)
+            counts.append(len(asked))
+    assert 0 < counts[0] == counts[1] < 100
 
 
 def test_what_takes_long_on_a_large_catalogue_comes_later(service: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,8 +310,11 @@ def test_what_is_done_is_shown_first_asked_and_recorded(mission: Mission) -> Non
     made.run(status=1)
     with client(made.database) as service:
         attempt = made.one("SELECT attempt_id FROM attempt WHERE status = 'failed'")
-        for page in ("/", "/failures", "/log", "/files", "/products", "/coverage", "/incoming"):
+        for page in ("/", "/failures", "/log", "/files", "/products", "/coverage", "/incoming", "/queue?product=raw"):
             see(service, page)
+        for page in ("/quarantine?reason=no_product&text=ONE", "/campaigns?status=active&text=x&after=1"):
+            see(service, page)
+        assert "None like that" in see(service, "/uploads?state=failed&text=x")
         for page in (f"/attempts/{attempt}", "/quarantine/1", f"/files/{number_of(made, name_of('raw', 1))}"):
             text = see(service, page)
             path = next(each for each in Page(text).links if each.startswith("/actions/"))

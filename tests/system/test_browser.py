@@ -186,16 +186,6 @@ def test_everybody_can_use_each_page(
     assert set(kinds) >= {"home", "files", "files/N", "products", "coverage", "failures", "attempts/N", "log"}
 
 
-def test_without_scripts_every_page_is_there(browser: Browser, looked_at: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    assert page.goto(looked_at)
-    page.get_by_role("link", name="Files", exact=True).click()
-    page.get_by_role("link", name=name_of("clean", 1)).first.click()
-    assert name_of("raw", 1) in page.inner_text("main")  # what it came from
-    context.close()
-
-
 def test_the_page_leads_from_what_is_missing_to_why(browser: Browser, looked_at: str) -> None:
     page = browser.new_page()
     page.goto(looked_at)

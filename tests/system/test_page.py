@@ -1,21 +1,17 @@
-"""What people do on the page, in a browser: they try a failure again, and send files, with scripts or without."""
+"""What people do on the page, in a browser: they go through slices; without scripts they find and send files, too."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.kit.browser import chromium, faults
 from tests.kit.mission import Mission, chain, name_of, process, product
-from tests.kit.service import Served, serving
-
-FAIL = "#!/bin/sh\necho no gain\nexit 3\n"
+from tests.kit.service import serving
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +26,9 @@ def browser() -> Iterator[Browser]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Mission:
     directory = tmp_path_factory.mktemp("page")
     mission = Mission(directory / "mission", str(directory / "mission.sqlite"))
-    mission.create(*chain(), product("sum", 2), process("to_sum", "sum", ["clean"]))
-    mission.code("to_sum.sh", FAIL)
-    mission.deliver(*(name_of("raw", day) for day in (1, 3, 4, 5, 6)), "odd.txt")
-    mission.run(status=1)
+    mission.create(*chain())
+    mission.deliver(name_of("raw", 3))
+    mission.run()
     return mission
 
 
@@ -41,43 +36,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mission:
 def address(made: Mission) -> Iterator[str]:
     with serving(made.database, "--open") as address:
         yield address
-
-
-def test_a_failure_is_tried_again(browser: Browser, made: Mission, address: str) -> None:
-    page = browser.new_page()
-    page.goto(address)
-    page.get_by_role("link", name="exit status 3").click()
-    expect(page.get_by_label("Log")).to_contain_text("no gain")
-    page.get_by_role("link", name="Try again").click()
-    expect(page.get_by_role("main")).to_contain_text("tries 1 failed job again")
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("status")).to_contain_text("The next run tries them again")
-    assert made.rows("SELECT action FROM audit") == [("job retry",)]
-
-
-def test_a_file_is_sent_while_the_service_is_killed(browser: Browser, tmp_path: Path) -> None:
-    mission = Mission(tmp_path / "mission", str(tmp_path / "mission.sqlite")).create(product("raw", 0))
-    path = tmp_path / name_of("raw", 1)
-    path.write_bytes(bytes(range(256)) * (1 << 17))  # 32 MiB: four requests
-    with Served(mission.database, "--open") as service:
-        page = browser.new_page()
-        page.goto(f"{service.address}/uploads")
-        killed: list[bool] = []
-
-        def sent(route: Route) -> None:
-            if len(killed) == 2:
-                service.kill()
-                service.start()
-            killed.append(True)
-            route.continue_()
-
-        page.route("**/api/v1/uploads/tus/*", sent)
-        page.get_by_label("File", exact=True).set_input_files(path)
-        page.get_by_role("button", name="Send").click()
-        expect(page.get_by_role("status")).to_contain_text("is there", timeout=60_000)
-    assert len(killed) > 4
-    (arrived,) = mission.incoming.iterdir()
-    assert hashlib.sha256(arrived.read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from dbproc.core.filenames import read_version
 from dbproc.core.slot_text import SlotChoice, read_key, read_time
@@ -17,8 +17,8 @@ from dbproc.explain.definition import ShownMission, ShownProcess, ShownProduct
 from dbproc.explain.graph import Graph, graph
 from dbproc.explain.statistics import Record, records
 from dbproc.service.access import Reader
-from dbproc.service.answers import READING, Form, answered, listed, says
-from dbproc.service.asked import AsForm, Keys, Name, Text
+from dbproc.service.answers import READING, Form, answered, listed, part_of, says
+from dbproc.service.asked import AsForm, Keys, Name, Paged, Text
 from dbproc.service.context import Here
 
 router = APIRouter(prefix="/api/v1", tags=["definition"], responses=READING)
@@ -33,9 +33,18 @@ def mission(here: Here, _: Reader) -> Response:
 
 
 @router.get("/products", responses=says(ShownProduct, many=True))
-def products(here: Here, _: Reader, form: AsForm = Form.JSON) -> Response:
-    """The products, as ``dbproc show products`` has them."""
-    return listed(definition.products(here.reading), ShownProduct, form)
+def products(
+    here: Here,
+    _: Reader,
+    page: Paged,
+    request: Request,
+    text: Text = None,
+    instrument: Text = None,
+    form: AsForm = Form.JSON,
+) -> Response:
+    """The products, as ``dbproc show products`` has them; `text`: what stands in the name."""
+    rows = definition.products(here.reading, text=text or "", instrument=instrument or "")
+    return part_of(rows, ShownProduct, page, request, form)
 
 
 @router.get("/products/{product}", responses=says(ShownProduct))
@@ -57,9 +66,21 @@ def why(
 
 
 @router.get("/processes", responses=says(ShownProcess, many=True))
-def processes(here: Here, _: Reader, form: AsForm = Form.JSON, *, required: bool = False) -> Response:
-    """The processes, as ``dbproc show processes`` has them."""
-    return listed(definition.processes(here.reading, only_required=required), ShownProcess, form)
+def processes(
+    here: Here,
+    _: Reader,
+    page: Paged,
+    request: Request,
+    text: Text = None,
+    product: Text = None,
+    form: AsForm = Form.JSON,
+    *,
+    required: bool = False,
+) -> Response:
+    """The processes, as ``dbproc show processes`` has them; `text`: what stands in the name; `product`: one that they
+    take or make."""
+    rows = definition.processes(here.reading, only_required=required, text=text or "", product=product or "")
+    return part_of(rows, ShownProcess, page, request, form)
 
 
 @router.get("/processes/{process}", responses=says(ShownProcess))

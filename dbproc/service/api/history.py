@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from dbproc.core.slot_text import read_since
 from dbproc.database.log import LogEntry
 from dbproc.explain.activity import Activity, activity_since
-from dbproc.explain.coverage import Coverage, mission_coverage
+from dbproc.explain.coverage import Coverage, CoveredPeriod, mission_coverage
 from dbproc.explain.history import history
 from dbproc.explain.report import MissionReport, mission_report
 from dbproc.service.access import Reader
@@ -49,6 +50,21 @@ def coverage(
 ) -> Response:
     """Which periods there are of products, and what is missing, as ``dbproc coverage`` has it."""
     return answered(mission_coverage(here.reading, product, slots))
+
+
+@router.get("/coverage/periods", responses=says(CoveredPeriod, many=True))
+def covered_periods(
+    here: Here,
+    _: Reader,
+    slots: Slots,
+    page: Paged,
+    request: Request,
+    product: Names = [],  # noqa: B006 - FastAPI copies it
+    form: AsForm = Form.JSON,
+) -> Response:
+    """The same period by period: one line for a product, a key and a period, with how it stands."""
+    rows = list(islice(mission_coverage(here.reading, product, slots).by_period(), page.most))
+    return part_of(rows, CoveredPeriod, page, request, form)
 
 
 @router.get("/report", responses=says(MissionReport))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -95,10 +96,11 @@ def owned(here: Context, who: Principal, number: int) -> StageAnswer:
     NotFoundError
         There is none of this number, or it is another's.
     """
-    found = answer(here.reading, number)
-    if not who.owns(found.user):
-        raise NotFoundError(f"no request {number}")
-    return found
+    with suppress(NotFoundError):
+        found = answer(here.reading, number)
+        if who.owns(found.user):
+            return found
+    raise NotFoundError(f"there is no request {number}")
 
 
 def enter(here: Context, who: Principal, wanted: Wanted, *, only_look: bool = False) -> StageAnswer:

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dbproc.database import queue
 from dbproc.database.queue import QueueRow
+from dbproc.explain.incoming import IncomingFile, incoming_files
 from dbproc.explain.plan import Plan, plan
 from dbproc.explain.status import Status, mission_status
 from dbproc.run.selection import Options
 from dbproc.service.access import Reader
 from dbproc.service.answers import READING, Form, answered, part_of, says
-from dbproc.service.asked import AsForm, Names, Paged, Slots
+from dbproc.service.asked import AsForm, Names, Paged, Slots, Text
 from dbproc.service.context import Here
 
 router = APIRouter(prefix="/api/v1", tags=["status"], responses=READING)
@@ -41,8 +42,30 @@ def next_run(
 
 
 @router.get("/queue", responses=says(QueueRow, many=True))
-def waiting_files(here: Here, _: Reader, page: Paged, request: Request, form: AsForm = Form.JSON) -> Response:
+def waiting_files(
+    here: Here,
+    _: Reader,
+    page: Paged,
+    request: Request,
+    product: Names = [],  # noqa: B006 - FastAPI copies it
+    form: AsForm = Form.JSON,
+) -> Response:
     """The files still to be looked at, as ``dbproc queue`` has them."""
     with here.reading.begin() as connection:
-        rows = queue.entries(connection)
+        rows = queue.entries(connection, product, page.most)
     return part_of(rows, QueueRow, page, request, form)
+
+
+@router.get("/incoming", responses=says(IncomingFile, many=True))
+def arriving(
+    here: Here,
+    _: Reader,
+    page: Paged,
+    request: Request,
+    text: Text = None,
+    settled: bool | None = None,
+    form: AsForm = Form.JSON,
+) -> Response:
+    """What is in incoming: what the next run takes, and what is still being written; `text`: what stands in the
+    name."""
+    return part_of(incoming_files(here.reading, text or "", settled).files, IncomingFile, page, request, form)

@@ -7,13 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from dbproc.core.access import Scope
 from dbproc.core.errors import EndedError
 from dbproc.core.transfers import OPEN, TransferState
-from dbproc.explain.uploads import ShownUpload, shown, uploads_of
+from dbproc.explain.uploads import ShownUpload, shown, uploads_like
 from dbproc.service.access import Uploader
 from dbproc.service.answers import CHANGING, Form, answered, listed, page_after, problems, says
-from dbproc.service.asked import AsForm, Paged
+from dbproc.service.asked import AsForm, Paged, Text
 from dbproc.service.context import Here
 from dbproc.service.problems import Problem
 from dbproc.service.uploads.owned import owned
@@ -49,14 +48,16 @@ def some(
     page: Paged,
     request: Request,
     state: Annotated[list[TransferState], Query()] = [],  # noqa: B006 - FastAPI copies it
+    owner: Text = None,
+    text: Text = None,
     form: AsForm = Form.JSON,
     *,
     all: bool = False,
 ) -> Response:
-    """One's own uploads, those of all for operators: those that are not at an end, or in the states that are named."""
+    """One's own uploads, those of all for operators: those that are not at an end, or in the states that are named;
+    `text`: what stands in the name."""
     states = None if all else tuple(state) or OPEN
-    owner = None if asking.may(Scope.OPERATE) else asking.name
-    rows = uploads_of(here.reading, owner, states, page.limit, page.after)
+    rows = uploads_like(here.reading, asking, states, page.limit, page.after, owner=owner, text=text or "")
     following = page_after(request, after=rows[-1].transfer_id) if len(rows) == page.limit else None
     return listed(rows, ShownUpload, form, following)
 

@@ -7,7 +7,7 @@ from fastapi import Response
 from dbproc.database import attempts, files
 from dbproc.database.attempts import AttemptRow
 from dbproc.database.definition.load import load_definition
-from dbproc.explain.definition import processes
+from dbproc.explain.definition import process_names
 from dbproc.explain.failures import FailureGroup, failures_by_cause, page_of_failures
 from dbproc.explain.status import waiting_for
 from dbproc.service.page.views import Viewing, page_router
@@ -39,7 +39,7 @@ def failure_list(view: Viewing) -> Response:
         age=answer.age,
         rows=rows[:_ROWS],
         after=rows[_ROWS - 1].attempt_id if len(rows) > _ROWS else None,
-        processes=[each.name for each in processes(view.store)],
+        processes=process_names(view.store),
     )
 
 

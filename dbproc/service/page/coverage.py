@@ -6,30 +6,33 @@ from functools import partial
 
 from fastapi import Response
 
-from dbproc.explain.coverage import Coverage, mission_coverage
+from dbproc.core.slot_text import SlotChoice
+from dbproc.database.store import Store
+from dbproc.explain.coverage import Gap, mission_coverage
 from dbproc.explain.definition import product_names
-from dbproc.service.page.calendar import calendar
+from dbproc.service.page.calendar import Calendar, calendar
 from dbproc.service.page.views import Viewing, page_router
 
 router = page_router()
-
-_GAPS = 200
 
 
 @router.get("/coverage")
 def coverage_page(view: Viewing) -> Response:
     """The calendar, and the gaps."""
-    known = view.kept(
-        "coverage", partial(mission_coverage, view.store, view.asked.many("product"), view.asked.choice())
-    )
+    known = view.kept("coverage", partial(_coverage, view.store, view.asked.many("product"), view.asked.choice()))
     if known is None:
         return view.later()
-    answer: Coverage = known.value
+    drawn, gaps = known.value
     return view.show(
         "coverage.html",
         age=known.age,
-        calendar=calendar(answer),
-        gaps=answer.gaps[:_GAPS],
-        more=len(answer.gaps) - _GAPS,
+        calendar=drawn,
+        **view.part(gaps),
         products=product_names(view.store),
     )
+
+
+def _coverage(store: Store, products: list[str], choice: SlotChoice) -> tuple[Calendar | None, tuple[Gap, ...]]:
+    """What is kept of the coverage of a large catalogue: what is shown of it."""
+    answer = mission_coverage(store, products, choice)
+    return calendar(answer), answer.gaps

@@ -7,48 +7,55 @@ from itertools import islice
 from fastapi import Response
 
 from dbproc.core.errors import UserError
+from dbproc.core.states import RefusalReason
 from dbproc.database import queue
 from dbproc.database.definition.load import load_definition
 from dbproc.explain import quarantine
 from dbproc.explain.definition import product_names
 from dbproc.explain.expectations import overdue_files, waiting_slots
-from dbproc.ingest.incoming import scan_mission
-from dbproc.service.page.views import Viewing, page_router
+from dbproc.explain.incoming import incoming_files
+from dbproc.service.page.views import ROWS, Viewing, page_router
 
 router = page_router()
-
-_ROWS = 100
-_SHOWN = 500
 
 
 @router.get("/incoming")
 def incoming_page(view: Viewing) -> Response:
-    """What is in incoming and what is queued."""
+    """What is in incoming."""
+    asked = view.asked
+    settled = asked.flag("settled") if asked.text("settled") else None
     with view.store.begin() as connection:
-        definition = load_definition(connection)
-        queued, first = queue.length(connection), queue.entries(connection, limit=_ROWS)
+        queued = queue.length(connection)
     try:
-        found, problem = scan_mission(view.store, definition), None
+        found, problem = incoming_files(view.store, asked.text("text") or "", settled), None
     except UserError as error:
         found, problem = None, str(error)
     return view.show(
         "incoming.html",
-        directory=definition.mission.incoming,
+        **view.part(found.files if found else ()),
         problem=problem,
-        settled=found.settled[:_SHOWN] if found else (),
-        count=len(found.settled) if found else 0,
-        unsettled=found.names[:_SHOWN] if found else (),
         queued=queued,
-        first=first,
+        directory=found and found.directory,
     )
+
+
+@router.get("/queue")
+def queue_list(view: Viewing) -> Response:
+    """The files that are to be looked at as inputs of new work."""
+    with view.store.begin() as connection:
+        count = queue.length(connection)
+        rows = queue.entries(connection, view.asked.many("product"), view.most)
+    return view.show("queue.html", **view.part(rows), count=count, products=product_names(view.store))
 
 
 @router.get("/quarantine")
 def quarantine_list(view: Viewing) -> Response:
     """What was refused and is still there, the latest first."""
-    rows = quarantine.entries(view.store, _ROWS + 1, view.asked.number("after"))
-    after = rows[_ROWS - 1].quarantine_id if len(rows) > _ROWS else None
-    return view.show("quarantine.html", rows=rows[:_ROWS], after=after)
+    asked = view.asked
+    reasons, text = asked.words("reason", RefusalReason), asked.text("text") or ""
+    rows = quarantine.entries(view.store, ROWS + 1, asked.number("after"), reasons, text)
+    after = rows[ROWS - 1].quarantine_id if len(rows) > ROWS else None
+    return view.show("quarantine.html", rows=rows[:ROWS], after=after, reasons=list(RefusalReason))
 
 
 @router.get("/quarantine/{number:int}")
@@ -62,13 +69,12 @@ def waiting_list(view: Viewing) -> Response:
     """What is to be made later."""
     choice = view.asked.choice()
     with view.store.begin() as connection:
-        rows = list(islice(waiting_slots(connection, load_definition(connection), choice), _SHOWN + 1))
-    return view.show("waiting.html", rows=rows[:_SHOWN], is_more=len(rows) > _SHOWN)
+        rows = list(islice(waiting_slots(connection, load_definition(connection), choice), view.most))
+    return view.show("waiting.html", **view.part(rows))
 
 
 @router.get("/late")
 def late_list(view: Viewing) -> Response:
     """What should have come and has not."""
-    rows = list(islice(overdue_files(view.store, view.asked.many("product"), view.asked.choice()), _SHOWN + 1))
-    names = product_names(view.store)
-    return view.show("late.html", rows=rows[:_SHOWN], is_more=len(rows) > _SHOWN, products=names)
+    rows = list(islice(overdue_files(view.store, view.asked.many("product"), view.asked.choice()), view.most))
+    return view.show("late.html", **view.part(rows), products=product_names(view.store))

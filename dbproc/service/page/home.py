@@ -7,8 +7,9 @@ from functools import partial
 
 from fastapi import Response
 
+from dbproc.core.access import Scope
 from dbproc.core.transfers import TransferState
-from dbproc.database import transfers
+from dbproc.database import tokens, transfers
 from dbproc.database.store import Store
 from dbproc.database.summary import RunRow
 from dbproc.explain.failures import FailureGroup, failures_by_cause
@@ -18,6 +19,8 @@ from dbproc.service.page.views import Viewing, now, page_router
 
 router = page_router()
 
+_SOON = dt.timedelta(days=30)
+
 
 @router.get("/")
 def home(view: Viewing) -> Response:
@@ -25,6 +28,7 @@ def home(view: Viewing) -> Response:
     mission = view.here.mission()
     with view.store.begin() as connection:
         moving = transfers.unfinished(connection)
+        ending = tokens.ending(connection, now() + _SOON) if view.asking.may(Scope.OPERATE) else []
     answer = view.kept("home", partial(_status, view.store))
     if answer is None:
         return view.later()
@@ -33,6 +37,8 @@ def home(view: Viewing) -> Response:
         "home.html",
         status=status,
         groups=groups,
+        held_up=[each for each in status.failures if each.waiting],
+        ending=ending,
         age=answer.age,
         moving={rule: counts for rule, counts in moving.items() if _matters(counts)},
         due=_due(status.last_run, mission.monitor.every),

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from dbproc.core.access import Scope
-from dbproc.core.transfers import OPEN
-from dbproc.explain.uploads import uploads_of
+from dbproc.core.transfers import OPEN, TransferState
+from dbproc.explain.uploads import uploads_like
 from dbproc.service.access import csrf_of
 from dbproc.service.page.views import Uploading, page_router
 from dbproc.service.problems import Problem
@@ -23,12 +22,20 @@ _ROWS = 100
 @router.get("/uploads")
 def upload_list(view: Uploading) -> Response:
     """One's own uploads, those of all for operators."""
-    states = None if view.asked.flag("all") else OPEN
-    owner = None if view.asking.may(Scope.OPERATE) else view.asking.name
-    rows = uploads_of(view.store, owner, states, _ROWS + 1, view.asked.number("after"))
+    asked = view.asked
+    states = None if asked.flag("all") else asked.words("state", TransferState) or OPEN
+    rows = uploads_like(
+        view.store,
+        view.asking,
+        states,
+        _ROWS + 1,
+        asked.number("after"),
+        owner=asked.text("owner"),
+        text=asked.text("text") or "",
+    )
     after = rows[_ROWS - 1].transfer_id if len(rows) > _ROWS else None
     most = view.here.mission().service.most_bytes
-    return view.show("uploads.html", rows=rows[:_ROWS], after=after, most=most)
+    return view.show("uploads.html", rows=rows[:_ROWS], after=after, most=most, states=list(TransferState))
 
 
 @router.post("/uploads")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, QueryParams
+from starlette.exceptions import HTTPException
 
 from dbproc.core.access import Principal
 from dbproc.core.errors import UserError
@@ -22,7 +24,12 @@ from dbproc.service.access import Operator, Reader, Uploader, csrf_of
 from dbproc.service.context import Context, Here
 from dbproc.service.page.kept import Answer, Kept
 from dbproc.service.page.rendering import address, rendered
-from dbproc.service.problems import EXPECTED, Said, phrase, said_of
+from dbproc.service.problems import EXPECTED, Said, answer, phrase, said_of
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+ROWS = 100
+"""How many rows of a list a page shows."""
 
 _LARGE = 50_000  # files: of fewer, whatever is asked for is worked out at once
 
@@ -81,6 +88,19 @@ class Fields:
         text = self.text(name)
         return None if text is None else read_time(text)
 
+    def words(self, name: str, kind: type[_Word]) -> tuple[_Word, ...]:
+        """The words that each of several fields of a name says.
+
+        Raises
+        ------
+        UserError
+            One is none of those that there are.
+        """
+        try:
+            return tuple(map(kind, self.many(name)))
+        except ValueError as error:
+            raise UserError(f"{error}; choose from {', '.join(kind)}") from error
+
     def choice(self) -> SlotChoice:
         """The time and the key that are asked for: ``start``, ``end`` and ``key``."""
         return choice_of(self.period("start"), self.period("end"), self.many("key"))
@@ -135,11 +155,22 @@ class View:
         asked = () if is_aside else tuple(sorted(self.request.query_params.multi_items()))
         return kept.ask((what, asked), work, is_patient=not is_aside)
 
+    def part(self, rows: Sequence[Any]) -> dict[str, Any]:
+        """What a page shows of a list that has no numbers of its own, and where it goes on: by how many came before."""
+        first = self.asked.number("after") or 0
+        end = first + ROWS
+        return {"rows": rows[first:end], "after": end if len(rows) > end else None}
+
+    @property
+    def most(self) -> int:
+        """How many rows of such a list tell whether something follows."""
+        return (self.asked.number("after") or 0) + ROWS + 1
+
     def later(self) -> Response:
         """That the answer is being worked out; the browser asks again by itself."""
-        answer = self.show("later.html")
-        answer.headers["Refresh"] = "2"
-        return answer
+        page = self.show("later.html")
+        page.headers["Refresh"] = "2"
+        return page
 
     def address(self, path: str, **query: object) -> str:
         """Where something is."""
@@ -193,9 +224,25 @@ def _failed(request: Request, said: Said) -> Response:
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(address(request, "login", then=path), 303)
     template = "login.html" if said.status == _UNKNOWN else "problem.html"
-    answer = rendered(request, template, said.status, title=phrase(said.status), detail=said.detail, then="")
-    answer.headers.update(said.headers)
-    return answer
+    page = rendered(request, template, said.status, title=phrase(said.status), detail=said.detail, then="")
+    page.headers.update(said.headers)
+    return page
+
+
+_OF_MACHINES = ("/api/", "/preparedata/")
+"""Below these paths nothing is a page."""
+
+
+def install(app: FastAPI) -> None:
+    """Have a browser that asks for what there is not be answered by a page, where no API is."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        is_of_page = "text/html" in request.headers.get("accept", "") and not path.startswith(_OF_MACHINES)
+        said = said_of(error)
+        return _failed(request, said) if is_of_page else answer(said.status, said.detail, said.headers)
+
+    app.add_exception_handler(HTTPException, answered)
 
 
 def page_router() -> APIRouter:

@@ -6,14 +6,14 @@ from functools import partial
 
 from fastapi import Response
 
-from dbproc.core.errors import UserError
+from dbproc.core.states import CampaignStatus
 from dbproc.core.transfers import OPEN, TransferState
 from dbproc.database import campaigns
-from dbproc.explain.definition import processes
+from dbproc.explain.definition import process_names
 from dbproc.explain.forecast import campaign_outlook
 from dbproc.explain.history import history
 from dbproc.explain.transfers import transfer_numbered, transfers_like
-from dbproc.service.page.views import View, Viewing, page_router
+from dbproc.service.page.views import Viewing, page_router
 
 router = page_router()
 
@@ -25,7 +25,7 @@ _BY_DEFAULT = (*OPEN, TransferState.FAILED)
 @router.get("/transfers")
 def transfer_list(view: Viewing) -> Response:
     """Files on their way, and those that failed; or in the states that are named."""
-    states = None if view.asked.flag("all") else _states(view) or _BY_DEFAULT
+    states = None if view.asked.flag("all") else view.asked.words("state", TransferState) or _BY_DEFAULT
     rows = transfers_like(
         view.store,
         states,
@@ -39,13 +39,6 @@ def transfer_list(view: Viewing) -> Response:
     return view.show("transfers.html", rows=rows[:_ROWS], after=after, states=list(TransferState))
 
 
-def _states(view: View) -> tuple[TransferState, ...]:
-    try:
-        return tuple(map(TransferState, view.asked.many("state")))
-    except ValueError as error:
-        raise UserError(f"{error}; choose from {', '.join(TransferState)}") from error
-
-
 @router.get("/transfers/{number:int}")
 def transfer_page(view: Viewing, number: int) -> Response:
     """One transfer."""
@@ -54,10 +47,18 @@ def transfer_page(view: Viewing, number: int) -> Response:
 
 @router.get("/campaigns")
 def campaign_list(view: Viewing) -> Response:
-    """All campaigns."""
+    """Campaigns in the order of their making."""
+    asked = view.asked
     with view.store.begin() as connection:
-        rows = campaigns.entries(connection)
-    return view.show("campaigns.html", rows=rows)
+        rows = campaigns.entries(
+            connection,
+            statuses=asked.words("status", CampaignStatus),
+            text=asked.text("text") or "",
+            limit=_ROWS + 1,
+            after=asked.number("after"),
+        )
+    after = rows[_ROWS - 1].campaign_id if len(rows) > _ROWS else None
+    return view.show("campaigns.html", rows=rows[:_ROWS], after=after, statuses=list(CampaignStatus))
 
 
 @router.get("/campaigns/{name}")
@@ -75,5 +76,5 @@ def log_page(view: Viewing) -> Response:
     if answer is None:
         return view.later()
     events = answer.value
-    names = [each.name for each in processes(view.store)]
+    names = process_names(view.store)
     return view.show("log.html", events=events[-_EVENTS:], is_more=len(events) > _EVENTS, processes=names)

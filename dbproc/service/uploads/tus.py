@@ -26,8 +26,10 @@ from dbproc.core.transfers import TransferState
 from dbproc.core.uploads import Upload, header_digest, promised_digest
 from dbproc.service import problems
 from dbproc.service.access import Uploader
+from dbproc.service.answers import problems as refusals
 from dbproc.service.context import Context, Here
 from dbproc.service.problems import Problem
+from dbproc.service.uploads.headers import TYPE, VERSION, gives, refuses, takes
 from dbproc.service.uploads.owned import owned
 from dbproc.service.uploads.streams import desk_of, in_thread, leave, receive
 from dbproc.storage.transfer import MismatchError
@@ -35,12 +37,10 @@ from dbproc.transfers import receiving, uploads
 from dbproc.transfers.receiving import Desk, Receiving
 from dbproc.transfers.uploads import Asked
 
-VERSION = "1.0.0"
 EXTENSIONS = (
     "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,concatenation"  # one header
 )
 ALGORITHMS = ("sha256", "sha1", "md5")
-_TYPE = "application/offset+octet-stream"
 _MISMATCH = 460
 _WHOLE = re.compile(r"\d{1,18}")
 
@@ -70,11 +70,24 @@ class TusRoute(APIRoute):
         return handled
 
 
-router = APIRouter(prefix="/api/v1/uploads/tus", tags=["uploads"], route_class=TusRoute, include_in_schema=False)
+router = APIRouter(prefix="/api/v1/uploads/tus", tags=["uploads"], route_class=TusRoute)
+
+_FOR_ALL: dict[str, Any] = {"security": []}
+_OFFERED = gives(
+    204, "What is offered.", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"
+) | refusals(429, 503)
+_CREATED = gives(201, "It is begun.", "Location", "Upload-Offset", "Upload-Expires")
+_STATE = gives(
+    200,
+    "How far it is.",
+    *("Upload-Offset", "Upload-Length", "Upload-Defer-Length", "Upload-Metadata", "Upload-Concat", "Upload-Expires"),
+)
+_MORE = gives(204, "They are there for good.", "Upload-Offset", "Upload-Expires")
+_DONE = gives(204, "It is done.", "Upload-Offset", "Upload-Expires")
 
 
-@router.options("")
-@router.options("/{word}")
+@router.options("", status_code=204, response_class=Response, responses=_OFFERED, openapi_extra=_FOR_ALL)
+@router.options("/{word}", status_code=204, response_class=Response, responses=_OFFERED, openapi_extra=_FOR_ALL)
 def options(here: Here) -> Response:
     """What is offered."""
     most = here.mission().service.most_bytes
@@ -87,7 +100,16 @@ def options(here: Here) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-@router.post("")
+@router.post(
+    "",
+    status_code=201,
+    response_class=Response,
+    responses=_CREATED | refuses(410, 415, 423, 460),
+    openapi_extra=takes(
+        *("Upload-Length", "Upload-Defer-Length", "Upload-Concat", "Upload-Checksum", "Upload-Metadata", "Repr-Digest"),
+        body=True,
+    ),
+)
 async def create(request: Request, here: Here, asking: Uploader) -> Response:
     """Begin an upload; with a body, its first bytes."""
     desk = await in_thread(desk_of, here)
@@ -101,13 +123,18 @@ async def create(request: Request, here: Here, asking: Uploader) -> Response:
         if upload.size == 0:
             upload = await _concluded(desk, upload)
             here.wake()
-        elif request.headers.get("content-type") == _TYPE:
+        elif request.headers.get("content-type") == TYPE:
             upload = await _received(request, here, desk, upload.word, 0)
     headers = {"Location": _location(request, desk, upload), "Upload-Offset": str(upload.transfer.durable)}
     return Response(status_code=201, headers=headers | _expiry(upload))
 
 
-@router.head("/{word}")
+@router.head(
+    "/{word}",
+    response_class=Response,
+    responses=_STATE | refuses(410, 423, 460),
+    openapi_extra=takes(),
+)
 async def head(request: Request, word: str, here: Here, asking: Uploader) -> Response:
     """How far an upload is."""
     desk = await in_thread(desk_of, here)
@@ -129,11 +156,18 @@ async def head(request: Request, word: str, here: Here, asking: Uploader) -> Res
     return Response(status_code=200, headers=headers)
 
 
-@router.patch("/{word}", name="tus_upload")
+@router.patch(
+    "/{word}",
+    name="tus_upload",
+    status_code=204,
+    response_class=Response,
+    responses=_MORE | refuses(410, 415, 423, 460),
+    openapi_extra=takes("Upload-Length", "Upload-Checksum", needed=("Upload-Offset",), body=True),
+)
 async def patch(request: Request, word: str, here: Here, asking: Uploader) -> Response:
     """More bytes of an upload."""
-    if request.headers.get("content-type") != _TYPE:
-        raise Problem(415, f"send the bytes as Content-Type: {_TYPE}")
+    if request.headers.get("content-type") != TYPE:
+        raise Problem(415, f"send the bytes as Content-Type: {TYPE}")
     offset = _number(request, "upload-offset")
     if offset is None:
         raise Problem(400, "send the header Upload-Offset")
@@ -148,7 +182,13 @@ async def patch(request: Request, word: str, here: Here, asking: Uploader) -> Re
     return Response(status_code=204, headers={"Upload-Offset": str(upload.transfer.durable)} | _expiry(upload))
 
 
-@router.delete("/{word}")
+@router.delete(
+    "/{word}",
+    status_code=204,
+    response_class=Response,
+    responses=gives(204, "It is given up.") | refuses(410, 423),
+    openapi_extra=takes(),
+)
 async def delete(word: str, here: Here, asking: Uploader) -> Response:
     """Give an upload up."""
     upload = await in_thread(owned, here, asking, word)
@@ -158,7 +198,15 @@ async def delete(word: str, here: Here, asking: Uploader) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{word}")
+@router.post(
+    "/{word}",
+    status_code=204,
+    response_class=Response,
+    responses=_STATE | _DONE | refuses(405, 410, 415, 423, 460),
+    openapi_extra=takes(
+        "Upload-Offset", "Upload-Length", "Upload-Checksum", needed=("X-HTTP-Method-Override",), body=True
+    ),
+)
 async def overridden(request: Request, word: str, here: Here, asking: Uploader) -> Response:
     """The same for clients that cannot send PATCH or DELETE."""
     match request.headers.get("x-http-method-override", "").upper():
