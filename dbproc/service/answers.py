@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,7 +42,7 @@ class Page:
     @property
     def most(self) -> int:
         """How many answers of such a list tell whether something follows."""
-        return self.skipped + self.limit + 1
+        return min(self.skipped + self.limit + 1, sys.maxsize)
 
 
 Said = dict[int | str, dict[str, Any]]

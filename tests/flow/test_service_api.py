@@ -153,6 +153,8 @@ def test_coverage_is_given_period_by_period(service: TestClient) -> None:
     counted = service.get("/api/v1/coverage/periods").json()
     assert len(counted) == sum(each["periods"] for each in whole["series"])
     assert told.links["next"]["url"].endswith("after=1")
+    for path in ("coverage/periods", "files/late", "waiting", "queue", "incoming", "releases/first/files"):
+        assert service.get(f"/api/v1/{path}?after={(1 << 63) - 1}").json() == []
 
 
 def test_a_list_is_given_as_csv(service: TestClient) -> None:

@@ -184,6 +184,15 @@ def test_lists_without_numbers_come_page_by_page(service: TestClient, monkeypatc
     text = see(service, following)
     assert re.findall(r'<td><a href="/products/(\w+)"', text) == ["sum"]
     assert 'rel="next"' not in text
+    whole = re.findall("<tr>.*", see(service, "/log"))[1:]
+    monkeypatch.setattr("dbproc.service.page.work._EVENTS", 4)
+    path, found = "/log", list[str]()
+    while path:
+        text = see(service, path)
+        found += re.findall("<tr>.*", text)[1:]
+        path = "".join(re.findall(r'rel="next" href="([^"]+)"', text))
+    assert len(whole) > 8
+    assert found == whole
 
 
 def test_a_file_with_its_origin(made: Mission, service: TestClient) -> None:

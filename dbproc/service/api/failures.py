@@ -50,5 +50,5 @@ def waiting(here: Here, _: Reader, slots: Slots, page: Paged, request: Request, 
     """What is to be made later, and why."""
     with here.reading.begin() as connection:
         every = waiting_slots(connection, load_definition(connection), slots)
-        rows = list(islice(every, page.skipped + page.limit + 1))
+        rows = list(islice(every, page.most))
     return part_of(rows, WaitingSlot, page, request, form)

@@ -38,7 +38,7 @@ def late(
     form: AsForm = Form.JSON,
 ) -> Response:
     """What should have come and has not, as ``dbproc files --late`` lists it."""
-    rows = list(islice(overdue_files(here.reading, product, slots), asked.skipped + asked.limit + 1))
+    rows = list(islice(overdue_files(here.reading, product, slots), asked.most))
     return part_of(rows, OverdueFile, asked, request, form)
 
 

@@ -36,7 +36,7 @@ def released(here: Here, _: Reader, form: AsForm = Form.JSON) -> Response:
 @router.get("/releases/{release}/files", responses=says(ReleasedFile, many=True))
 def held(here: Here, _: Reader, release: Name, page: Paged, request: Request, form: AsForm = Form.JSON) -> Response:
     """The files of a release, as ``dbproc release files`` has them."""
-    rows = list(islice(released_files(here.reading, release), page.skipped + page.limit + 1))
+    rows = list(islice(released_files(here.reading, release), page.most))
     return part_of(rows, ReleasedFile, page, request, form)
 
 

@@ -69,12 +69,14 @@ def campaign_page(view: Viewing, name: str) -> Response:
 
 @router.get("/log")
 def log_page(view: Viewing) -> Response:
-    """What runs and people did: in the last runs, since a time, of a process or a file."""
+    """What runs and people did: in the last runs, since a time, of a process or a file; the latest part first."""
+    later = view.asked.number("after") or 0
+    end = later + _EVENTS
     since = view.asked.period("since")
     start, process, name = since.start if since else None, view.asked.text("process"), view.asked.text("file")
-    answer = view.kept("log", partial(history, view.store, start, process, name, _EVENTS + 1))
+    answer = view.kept("log", partial(history, view.store, start, process, name, end + 1))
     if answer is None:
         return view.later()
-    events = answer.value
-    names = process_names(view.store)
-    return view.show("log.html", events=events[-_EVENTS:], is_more=len(events) > _EVENTS, processes=names)
+    events = answer.value[-end : -later or None]
+    after = end if len(answer.value) > end else None
+    return view.show("log.html", events=events, after=after, processes=process_names(view.store))
