@@ -219,7 +219,8 @@ def _still_open(upload: Upload) -> Upload:
 class Receiving:
     """An upload at work: bytes are written where it had come to; its claim is kept until it is closed.
 
-    `at` is how many bytes there are, `most` how many there may be. With `holds` nothing of what is written is told as durable before :meth:`save`.
+    `at` is how many bytes there are, `most` how many there may be. With `holds` nothing of what is written is told as
+    durable before :meth:`save`.
     """
 
     def __init__(self, desk: Desk, upload: Upload, stack: ExitStack, *, at: int | None = None) -> None:
