@@ -169,8 +169,9 @@ class Local:
 
 def _is_here(host: str) -> bool:
     """Whether a host that is asked for is this machine, by a name that no name server can make another's."""
-    name = urlsplit(f"//{host}").hostname or ""
+    name = host.lower()
     try:
+        name = urlsplit(f"//{host}").hostname or ""
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"

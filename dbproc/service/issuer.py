@@ -62,6 +62,7 @@ class KeyRing:
         self._keys = Keys()
         self._asked = self._told = float("-inf")
         self._asking = threading.Lock()
+        self._is_down = False
 
     def having(self, number: str) -> Keys:
         """The keys, asked for anew where that is due, or none has this number.
@@ -71,8 +72,9 @@ class KeyRing:
         TransferError
             The issuer does not tell them, and never did.
         """
-        if not self._asking.acquire(blocking=not self._keys.name):
-            return self._keys  # somebody asks already: what is known holds meanwhile
+        # somebody asks already: what is known holds meanwhile, and nobody waits again for an issuer that was down
+        if not self._asking.acquire(blocking=not self._keys.name and not self._is_down):
+            return self._known()
         try:
             now = self._clock()
             is_old = now - self._told > _OLD_SECONDS
@@ -80,17 +82,21 @@ class KeyRing:
             if (is_old or number not in self._keys.by_number) and now - self._asked > is_due:
                 self._asked = now
                 self._renew(now)
-            elif not self._keys.name:
-                raise TemporaryError(f"{self.issuer} did not tell its keys a moment ago")
-            return self._keys
+            return self._known()
         finally:
             self._asking.release()
+
+    def _known(self) -> Keys:
+        if not self._keys.name:
+            raise TemporaryError(f"{self.issuer} did not tell its keys a moment ago")
+        return self._keys
 
     def _renew(self, now: float) -> None:
         try:
             self._keys = _told_keys(self.issuer, self._read)
-            self._told = now
+            self._told, self._is_down = now, False
         except TransferError:
+            self._is_down = True
             if not self._keys.name:
                 raise
 

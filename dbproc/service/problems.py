@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -57,6 +58,8 @@ _STATUSES: tuple[tuple[type[DbprocError], int], ...] = (
 )
 _TYPE = "application/problem+json"
 _MISMATCH = 460
+_NO_DATABASE = "the database cannot be used now, or somebody keeps it for long; what it is stands in the service's log"
+_LOGGER = logging.getLogger("uvicorn.error")
 
 
 class Problem(Exception):
@@ -102,6 +105,9 @@ def said_of(error: Exception) -> Said:
     match error:
         case Problem():
             return Said(error.status, error.detail, error.headers)
+        case DatabaseError() | DatabaseLostError():
+            _LOGGER.error("%s", one_line(str(error)))  # it names paths, hosts and what other processes do
+            return Said(status_of(error), _NO_DATABASE, {"Retry-After": "30"})
         case DbprocError():
             return Said(status_of(error), one_line(str(error)))
         case HTTPException():

@@ -70,6 +70,15 @@ class Desk:
         except OverflowError:
             return dt.datetime.max.replace(tzinfo=dt.UTC)
 
+    def allowance(self, upload: Upload) -> int:
+        """Bytes that an upload may have that does not say how many it will: as one may, within its owner's quota."""
+        service = self.mission.service
+        if service.upload_quota is None:
+            return service.most_bytes
+        with self.reading.begin() as connection:
+            others = uploads.held_by(connection, upload.owner).size - upload.transfer.durable
+        return max(0, min(service.most_bytes, int(service.upload_quota * _GIB) - others))
+
     def refuse_full(self, more: int) -> None:
         """RoomError where so many bytes more would not leave free what must stay free."""
         place = self.incoming
@@ -210,7 +219,8 @@ def _still_open(upload: Upload) -> Upload:
 class Receiving:
     """An upload at work: bytes are written where it had come to; its claim is kept until it is closed.
 
-    `at` is how many bytes there are. With `holds` nothing of what is written is told as durable before :meth:`save`.
+    `at` is how many bytes there are, `most` how many there may be. With `holds` nothing of what is written is told as
+    durable before :meth:`save`.
     """
 
     def __init__(self, desk: Desk, upload: Upload, stack: ExitStack, *, at: int | None = None) -> None:
@@ -220,6 +230,7 @@ class Receiving:
         self._stack = stack
         self._number = upload.transfer.transfer_id
         try:
+            self.most = desk.allowance(upload) if upload.size is None else upload.size
             self._file = _opened(desk, upload, upload.transfer.durable if at is None else upload.size or 0)
         except BaseException:
             stack.close()
@@ -234,12 +245,6 @@ class Receiving:
         self._behind: Behind | None = None
         self._read: _ReadBack | None = None
         self._is_over = False
-
-    @property
-    def most(self) -> int:
-        """Bytes that there may be."""
-        size = self.upload.size
-        return self._desk.mission.service.most_bytes if size is None else size
 
     def write(self, chunk: bytes) -> None:
         """Write what came; it is made durable, and told, from time to time.
@@ -369,7 +374,10 @@ class Receiving:
 
     def set_size(self, size: int) -> None:
         """The client says now how many bytes it will have."""
+        if size > self.at:
+            self._desk.refuse_full(size - self.at)
         self._wait()
+        self.most = size
         order = replace(self.upload.transfer.order, size=size)
         self.upload = replace(self.upload, transfer=replace(self.upload.transfer, order=order))
         with self._desk.writing.begin() as connection:

@@ -310,7 +310,10 @@ def test_postgresql_that_is_started_anew_or_can_only_be_read(tmp_path: Path) -> 
             assert lines(asking, 200) == ["ready"]
             server.stop()
             assert lines(asking, 503) == ["[-]database it does not answer", "not ready"]
-            assert asking.get("/metrics").status_code == 503
+            told = asking.get("/metrics")
+            assert (told.status_code, told.headers["retry-after"]) == (503, "30")
+            assert "log" in told.json()["detail"]
+            assert str(server.directory) not in told.text
             server.start()
             assert lines(asking, 200) == ["ready"]
             name = mission.one("SELECT current_database()")

@@ -99,6 +99,7 @@ def test_nobody_is_led_to_this_machine_by_the_name_of_another(sqlite_mission: Mi
         for name, status in (
             *(("127.0.0.1:8090", 200), ("localhost", 200), ("[::1]:80", 200)),
             *(("evil.example.org", 403), ("10.0.0.1", 403), ("localhost.evil.example.org", 403), ("", 403)),
+            ("[::1", 403),
         ):
             assert TestClient(app).get("/api/v1/status", headers={"Host": name}).status_code == status, name
 

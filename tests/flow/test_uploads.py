@@ -415,6 +415,14 @@ def test_nobody_sends_more_than_is_allowed(client: TestClient, mission: Mission)
     begun(client, RAW[0], 1000)
     asked = HEADERS | metadata(filename=RAW[1])
     assert client.post(TUS, headers=asked | {"Upload-Length": "1000"}).status_code == 403
+    untold = client.post(TUS, headers=asked | {"Upload-Defer-Length": "1"}).headers["location"]
+    more = HEADERS | {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    assert client.patch(untold, headers=more, content=iter([b"x" * 100])).status_code == 413
+    assert client.patch(untold, headers=more | {"Upload-Length": "100"}, content=b"").status_code == 413
+    assert client.delete(untold, headers=HEADERS).status_code == 204
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    part = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{RAW[1]}"\r\n\r\n{"x" * 100}\r\n--x--\r\n'
+    assert client.post("/api/v1/uploads", headers=form, content=iter([part.encode()])).status_code == 413
     begun(client, RAW[1], 10)
     assert client.post(TUS, headers=asked | {"Upload-Length": "1"}).status_code == 403
     mission.define(product("raw", 0), table("service", {"reserve": 1e6}))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,11 +22,16 @@ class Told:
         self.asked: list[str] = []
         self.now = 0.0
         self.is_up = True
+        self.meanwhile: Callable[[], object] | None = None
         self.about: dict[str, Any] = {"issuer": URL, "jwks_uri": f"{URL}jwk"}
         self.ring = KeyRing(URL.rstrip("/"), self.read, lambda: self.now)
 
     def read(self, url: str) -> dict[str, Any]:
         self.asked.append(url)
+        if self.meanwhile is not None:  # who asks while it does not answer waits no second time
+            with ThreadPoolExecutor(1) as other, pytest.raises(TemporaryError):
+                other.submit(self.meanwhile).result(60)
+            self.meanwhile = None
         if not self.is_up:
             raise TemporaryError("down")
         return self.about if url.endswith("configuration") else (self.issuer.document("/jwk") or {})
@@ -52,6 +59,9 @@ def test_keys_that_are_known_hold_while_the_issuer_is_down() -> None:
             with pytest.raises(TemporaryError):
                 told.ring.having("rsa")
     assert len(told.asked) == 1
+    with pytest.raises(TemporaryError):
+        told.ring.having("rsa")
+    told.meanwhile = lambda: told.ring.having("rsa")
     told.now, told.is_up = 100, True
     told.ring.having("rsa")
     told.now, told.is_up = 4000, False
