@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,16 @@ def test_the_example_is_of_a_mission_file(tmp_path: Path) -> None:
     assert spec.audience == "sonar"
 
 
+def _asked(words: list[str]) -> dict[str, Any]:
+    """What the words ask of the command, which keeps the options for help that it is asked with first."""
+    return serve_command.make_context("serve", words, help_option_names=["-h", "--help"]).params
+
+
 def test_the_unit_starts_the_service_where_the_proxies_look_for_it() -> None:
     unit = _file("dbproc-sonar.service")
     started = re.search(r"^ExecStart=\S+ serve (.*)$", unit, re.MULTILINE)
     assert started is not None
-    asked = serve_command.make_context("serve", [*shlex.split(started[1]), "-m", "x"]).params
+    asked = _asked([*shlex.split(started[1]), "-m", "x"])
     assert (str(asked["path"]), asked["root_path"], asked["is_open"]) == (PLACE, "/sonar", False)
     assert f"RuntimeDirectory={PLACE.split('/')[2]}" in unit
     assert f"proxy_pass http://unix:{PLACE};" in _file("nginx.conf")
@@ -45,7 +51,7 @@ def test_the_unit_starts_the_service_where_the_proxies_look_for_it() -> None:
 
 @pytest.mark.parametrize(("given", "path"), [("sonar/", "/sonar"), ("/a/b", "/a/b"), ("/", ""), ("", "")])
 def test_the_path_of_the_proxy_may_be_written_in_several_ways(given: str, path: str) -> None:
-    asked = serve_command.make_context("serve", ["--root-path", given, "-m", "x"]).params
+    asked = _asked(["--root-path", given, "-m", "x"])
     assert asked["root_path"] == path
 
 
