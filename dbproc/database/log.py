@@ -73,11 +73,12 @@ def log(connection: Connection, asked: Asked) -> list[LogEntry]:
     """What happened, in its order: since a time, or else in the last runs; of a process or a file since ever. Of a
     correction, what it did is told for each file; one that was refused did nothing."""
     since = asked.since or (_start_of_last(connection) if asked.is_of_all else None)
-    found = [*_of_attempts(connection, asked, since), *_of_dismissals(connection, asked, since)]
+    kinds = [_of_attempts, _of_dismissals]
     if asked.process_id is None:
-        found += _of_files(connection, asked, since)
+        kinds += [_of_files, _of_corrections]
+    found = [entry for kind in kinds for entry in _earliest_first(kind(connection, asked, since), asked)]
+    if asked.process_id is None:
         found += _of_disk(connection, asked, since)
-        found += _of_corrections(connection, asked, since)
     if asked.is_of_all:
         found += _of_runs(connection, since)
         found += _of_quarantine(connection, since)
@@ -121,8 +122,16 @@ def _from(
     return statement if since is None else statement.where(column >= since)
 
 
-def _latest(statement: Select[*tuple[Any, ...]], number: ColumnElement[int], asked: Asked) -> Select[*tuple[Any, ...]]:
-    return statement if asked.most is None else statement.order_by(number.desc()).limit(asked.most)
+def _latest(statement: Select[*tuple[Any, ...]], asked: Asked, *order: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    """The last rows in some order, the last one first; all of them, in any order, where that is asked for."""
+    if asked.most is None:
+        return statement
+    return statement.order_by(*(column.desc() for column in order)).limit(asked.most)
+
+
+def _earliest_first(entries: Iterator[LogEntry], asked: Asked) -> Iterable[LogEntry]:
+    """So that of what happened at one time the same is left out, however many are asked for."""
+    return entries if asked.most is None else reversed([*entries])
 
 
 def _of_runs(connection: Connection, since: dt.datetime | None) -> Iterator[LogEntry]:
@@ -156,7 +165,7 @@ def _of_files(connection: Connection, asked: Asked, since: dt.datetime | None) -
     if since is not None:
         runs = select(_RUN.c.logging_id).where(_RUN.c.processing_start_time >= since)
         statement = statement.where(FILE.c.logging_id.in_(runs))  # else every file is looked at
-    for time, run, name, kind in connection.execute(_latest(statement, FILE.c.file_id, asked)):
+    for time, run, name, kind in connection.execute(_latest(statement, asked, FILE.c.file_id)):
         yield LogEntry(time=time, run=run, event="ingested", subject=name, message=kind)
 
 
@@ -205,7 +214,7 @@ def _attempts(
         besides = select(further.attempt_id).where(further.file_id.in_(asked.file_ids))
         made = _ATTEMPT.c.output_file.in_(asked.file_ids)
         statement = statement.where(or_(made, _ATTEMPT.c.attempt_id.in_(besides)))
-    statement = _latest(_from(statement.where(time.is_not(None)), time, since), _ATTEMPT.c.attempt_id, asked)
+    statement = _latest(_from(statement.where(time.is_not(None)), time, since), asked, time, _ATTEMPT.c.attempt_id)
     for row in connection.execute(statement).mappings():
         slot = recorded_slot(row["output_timebase"], {name: row[name] for name in RECORDED})
         yield row, f"{row['process_name']} {slot}".rstrip()
@@ -247,7 +256,8 @@ def _of_corrections(connection: Connection, asked: Asked, since: dt.datetime | N
     statement = _among(statement, FILE.c.file_id, asked.file_ids)
     if since is not None:
         statement = statement.where(or_(done.c.correction_time >= since, of.c.undone_time >= since))
-    for row in connection.execute(_latest(statement, done.c.correction_id, asked)):
+    last = func.coalesce(of.c.undone_time, done.c.correction_time, type_=schema.UtcTime())
+    for row in connection.execute(_latest(statement, asked, last, done.c.correction_id, FILE.c.file_id)):
         event, by = _OF_CORRECTION[Correction(row.kind)], f"by {row.user}"
         message = f"{by}: {row.reason}" if row.reason else by
         if since is None or row.correction_time >= since:
