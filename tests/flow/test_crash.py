@@ -45,11 +45,12 @@ def jobs_of(mission: Mission) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if any(str(mission.codes) in word for word in process.cmdline()[:3]):
+            is_job = any(str(mission.codes) in word for word in process.cmdline()[:3])
+            if is_job and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except psutil.Error:
+        except psutil.Error:  # it ended while it was looked at
             continue
-    return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return found
 
 
 def check_all_is_built(mission: Mission) -> None:
