@@ -85,7 +85,9 @@ def _asked(place: Place, jobs: int) -> Row:
     """Status requests per second of several clients, while a run works."""
     directory = place.new()
     mission = _mission(place, directory)
-    mission.deliver(*(name_of("raw", f"2001{day // 28 % 12 + 1:02d}{day % 28 + 1:02d}") for day in range(jobs)))
+    mission.deliver(
+        *(name_of("raw", f"{2001 + day // 336}{day // 28 % 12 + 1:02d}{day % 28 + 1:02d}") for day in range(jobs))
+    )
     with Served(mission.database, "--open") as served:
         word = _begun(served.address, name_of("raw", 1), 5, "0" * 64).rpartition("/")[2]
         run = mission.start()
